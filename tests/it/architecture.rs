@@ -1,0 +1,1 @@
+//! Tests of the architecture module as its users see it.

@@ -1,0 +1,1 @@
+//! Tests of the cli module as its users see it.

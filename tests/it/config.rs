@@ -1,0 +1,1 @@
+//! Tests of the config module as its users see it.

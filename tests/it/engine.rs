@@ -1,0 +1,1 @@
+//! Tests of the engine module as its users see it.

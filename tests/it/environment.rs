@@ -1,0 +1,1 @@
+//! Tests of the environment module as its users see it.

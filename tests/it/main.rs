@@ -1,0 +1,12 @@
+//! The one integration test binary: a module for each part of Tagboat.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)]
+
+mod architecture;
+mod cli;
+mod config;
+mod engine;
+mod environment;
+mod manifest;
+mod policy;
+mod registry;
+mod support;

@@ -1,0 +1,1 @@
+//! Tests of the manifest module as its users see it.

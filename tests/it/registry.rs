@@ -1,0 +1,1 @@
+//! Tests of the registry module as its users see it.

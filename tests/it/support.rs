@@ -1,0 +1,1 @@
+//! Tests of the support module as its users see it.
