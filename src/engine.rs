@@ -15,6 +15,7 @@ mod reconcile;
 mod rules;
 mod state;
 mod status;
+pub mod survey;
 mod tree;
 
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ pub use observer::{Observations, Observed, Observer};
 pub use plan::{Change, Note, NoteKind};
 pub use reconcile::{EditedFile, Outcome, PassError};
 pub use rules::Rules;
-pub use status::{EnvironmentStatus, Failure, RepositoryStatus, Status, StatusCell};
+pub use status::{EnvironmentStatus, Failure, Status, StatusCell};
 pub use tree::{Skip, SkipReason, is_manifest};
 
 /// What is watched, and where it is written.
@@ -81,16 +82,16 @@ pub struct Engine {
     rules: Arc<Rules>,
     observer: Arc<Observer>,
     status: Arc<StatusCell>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 impl Engine {
     /// Puts an engine together; contacts nobody.
     #[must_use]
-    pub fn new(config: Config, client: registry::Client, metrics: Metrics) -> Arc<Self> {
+    pub fn new(config: Config, client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
         let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
         let status = Arc::new(StatusCell::new(config.environments.iter().map(|e| e.name.clone())));
-        let observer = Observer::new(client, metrics.clone());
+        let observer = Observer::new(client, Arc::clone(&metrics));
         Arc::new(Self { config, rules, observer, status, metrics })
     }
 
@@ -105,7 +106,7 @@ impl Engine {
         let mut tasks = tokio::task::JoinSet::new();
         let store = state::Store::new(&self.config.state_dir);
         self.observer.restore(store.load());
-        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store));
+        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store, self.status()));
         for environment in self.config.environments.clone() {
             tasks.spawn(environments::watch(Arc::clone(self), environment, stop.clone()));
         }

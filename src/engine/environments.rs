@@ -1,6 +1,6 @@
 //! When the passes of an environment run, and what is told about them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::{Engine, EnvironmentConfig};
 use crate::error::{Classified, Verdict, chain};
 use crate::retry::Backoff;
 use crate::shutdown::CancellationToken;
+use crate::telemetry::metrics::PassResult;
 
 /// How long a pass of the daemon waits for listings; slower ones are decided on in the next pass, so that one slow registry delays nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,7 +56,7 @@ pub(super) async fn watch(engine: Arc<Engine>, environment: EnvironmentConfig, s
 
 /// Makes one pass over every environment, all at the same time.
 pub(super) async fn once(engine: &Arc<Engine>, purpose: Purpose, stop: &CancellationToken) -> Vec<Once> {
-    let passes: Vec<_> = engine.config.environments.iter().cloned().map(|environment| {
+    let start = |environment: EnvironmentConfig| {
         let (engine, stop) = (Arc::clone(engine), stop.clone());
         let name = environment.name.clone();
         let span = tracing::info_span!("environment", environment = %name);
@@ -66,9 +67,10 @@ pub(super) async fn once(engine: &Arc<Engine>, purpose: Purpose, stop: &Cancella
             result
         };
         (name, tokio::spawn(run.instrument(span)))
-    });
+    };
+    let passes: Vec<_> = engine.config.environments.iter().cloned().map(start).collect();
     let mut results = Vec::new();
-    for (environment, pass) in passes.collect::<Vec<_>>() {
+    for (environment, pass) in passes {
         let result = pass.await.unwrap_or_else(|error| Err(PassError::Panicked(error)));
         results.push(Once { environment, result });
     }
@@ -106,7 +108,12 @@ impl Task {
         let started = Instant::now();
         // The stop is obeyed between the steps and before the push, never within one.
         let result = Box::pin(pass(&self.engine, &mut self.workspace, purpose, patience, &self.stop)).await;
-        self.engine.metrics.passed(&self.workspace.config.name, started.elapsed(), result.is_ok());
+        let what = match &result {
+            Ok(Outcome { pushed: Some(_), .. }) => PassResult::Pushed,
+            Ok(_) => PassResult::Unchanged,
+            Err(error) => PassResult::Failed(error.verdict()),
+        };
+        self.engine.metrics.passed(&self.workspace.config.name, what, started.elapsed(), Timestamp::now());
         result
     }
 
@@ -155,7 +162,7 @@ impl Task {
                 self.edge.succeeded(|since| tracing::info!(failing_for = %since, "recovered"));
                 self.tell_changes(outcome);
                 self.tell_notes(&outcome.notes);
-                self.engine.metrics.environment(&name, outcome.sites, outcome.notes.iter().map(|note| note.kind.as_str()), outcome.pushed.as_ref().map(|_| outcome.changes.len()));
+                self.count(outcome);
                 status.update(&name, |status| {
                     status.commit = Some(outcome.pushed.clone().unwrap_or_else(|| outcome.base.clone()));
                     status.sites = outcome.sites;
@@ -170,6 +177,19 @@ impl Task {
         }
     }
 
+    fn count(&self, outcome: &Outcome) {
+        let (metrics, name) = (&self.engine.metrics, &self.workspace.config.name);
+        metrics.sites(name, outcome.sites as u64);
+        let mut skipped = BTreeMap::new();
+        for note in outcome.notes.iter().filter(|note| note.kind.is_about_a_file()) {
+            *skipped.entry(note.kind.as_str()).or_default() += 1;
+        }
+        metrics.files_skipped(name, &skipped);
+        if outcome.pushed.is_some() {
+            metrics.pushed(name, outcome.changes.len() as u64);
+        }
+    }
+
     fn tell_failure(&mut self, error: &PassError) {
         let reason: Arc<str> = chain(error).to_string().into();
         let (hint, verdict) = (error.hint(), error.verdict().as_str());
@@ -181,7 +201,6 @@ impl Task {
             }
         });
         let name = &self.workspace.config.name;
-        self.engine.metrics.environment_failing(name);
         self.engine.status.update(name, |status| {
             status.passes += 1;
             let since = status.failing.as_ref().map_or_else(Timestamp::now, |failing| failing.since);
@@ -206,9 +225,16 @@ impl Task {
         let new: Vec<&Note> = notes.iter().filter(|note| !self.told.contains(&identity(note))).collect();
         for note in new.iter().take(MOST_LINES) {
             let Note { kind, file, path, repository, tag, reason } = note;
-            let (kind, path, repository, tag) = (kind.as_str(), path.as_deref(), repository.as_ref().map(tracing::field::display), tag.as_ref().map(tracing::field::display));
+            let (kind, path, repository, tag) = (
+                kind.as_str(),
+                path.as_deref(),
+                repository.as_ref().map(tracing::field::display),
+                tag.as_ref().map(tracing::field::display),
+            );
             match note.kind {
-                NoteKind::Unproved => tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is"),
+                NoteKind::Unproved => {
+                    tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is")
+                }
                 NoteKind::Held => tracing::info!(kind, file, path, repository, tag, reason, "held"),
                 // Its listing's failure has been told already.
                 NoteKind::Unlisted => tracing::debug!(kind, file, path, repository, tag, reason, "left alone"),

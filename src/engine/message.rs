@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn subjects_name_few_and_count_many() {
-        let few = [change("a", "ghcr.io/acme/api", "1", "2"), change("b", "ghcr.io/acme/web", "1", "3"), change("c", "ghcr.io/acme/web", "1", "3")];
+        let few = [
+            change("a", "ghcr.io/acme/api", "1", "2"),
+            change("b", "ghcr.io/acme/web", "1", "3"),
+            change("c", "ghcr.io/acme/web", "1", "3"),
+        ];
         assert_eq!(subject(&few), "bump api 2, web 3");
         let many: Vec<_> = (0..40).map(|i| change("a", &format!("ghcr.io/acme/service-{i}"), "1", "2")).collect();
         assert_eq!(subject(&many), "bump 40 images");
@@ -146,7 +150,14 @@ mod tests {
 
     #[test]
     fn what_is_no_trailer_is_passed_over() {
-        for line in ["", "Tagboat-Bump:", "Tagboat-Bump: A 1 -> 2 f k", "Tagboat-Bump: a 1 to 2 f k", "Tagboat-Bump: a 1 -> .2 f k", "Tagboat-Bump: a 1 -> 2 %ZZ"] {
+        for line in [
+            "",
+            "Tagboat-Bump:",
+            "Tagboat-Bump: A 1 -> 2 f k",
+            "Tagboat-Bump: a 1 to 2 f k",
+            "Tagboat-Bump: a 1 -> .2 f k",
+            "Tagboat-Bump: a 1 -> 2 %ZZ",
+        ] {
             assert_eq!(read(line).count(), 0, "{line}");
         }
         assert_eq!(read("Tagboat-Bump: nginx 1 -> 2 f").count(), 1, "the key may be missing");

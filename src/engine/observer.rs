@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::edges::Edge;
 use super::state::{Remembered, Store};
+use super::status::StatusCell;
 use crate::error::{Classified, Verdict, chain};
 use crate::image::{Digest, Registry, Repository, Tag, TagList};
 use crate::registry;
@@ -105,13 +106,13 @@ struct Latch {
 /// Lists repositories as they fall due and keeps the last good listing of each.
 pub struct Observer {
     client: registry::Client,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     inner: Mutex<Inner>,
     generation: watch::Sender<u64>,
 }
 
 impl Observer {
-    pub(super) fn new(client: registry::Client, metrics: Metrics) -> Arc<Self> {
+    pub(super) fn new(client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self { client, metrics, inner: Mutex::default(), generation: watch::Sender::new(0) })
     }
 
@@ -210,7 +211,7 @@ impl Observer {
             let Some(repository) = next else { return };
             let started = Instant::now();
             let listing = Box::pin(self.client.tags(&repository)).await;
-            self.metrics.listed(registry.as_str(), started.elapsed(), listing.is_ok());
+            self.metrics.listed(registry.as_str(), listing.as_ref().map(|_| ()).map_err(Classified::verdict), started.elapsed());
             self.finish(&repository, listing);
         }
     }
@@ -244,7 +245,7 @@ impl Observer {
     }
 
     /// Lists repositories as they fall due until `stop` is cancelled, and keeps the state file current.
-    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store) {
+    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store, status: Arc<StatusCell>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut saved, mut next_save) = (0, Instant::now() + SAVE);
@@ -253,6 +254,7 @@ impl Observer {
                 () = stop.cancelled() => break,
                 _ = tick.tick() => {}
             }
+            status.beat();
             let now = Instant::now();
             let due: BTreeMap<Repository, Duration> = {
                 let inner = self.lock();
@@ -303,13 +305,6 @@ impl Observer {
     pub(super) async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, registry::Error> {
         self.client.digest(repository, tag.as_tag_ref()).await
     }
-
-    /// Visits every watched repository with what is known about it.
-    pub(super) fn visit(&self, mut each: impl FnMut(&Repository, &Observed)) {
-        for (repository, entry) in &self.lock().entries {
-            each(repository, &entry.observed);
-        }
-    }
 }
 
 impl Entry {
@@ -324,7 +319,9 @@ impl Entry {
         let reason: Arc<str> = chain(error).to_string().into();
         let verdict = error.verdict();
         let delay = match verdict {
-            Verdict::Retry { after } => BACKOFF.delay(self.failures).max(after.unwrap_or_default()).min(self.interval.max(after.unwrap_or_default())),
+            Verdict::Retry { after } => {
+                BACKOFF.delay(self.failures).max(after.unwrap_or_default()).min(self.interval.max(after.unwrap_or_default()))
+            }
             Verdict::Stalled | Verdict::Bug => jittered(self.interval),
         };
         let hint = error.hint();

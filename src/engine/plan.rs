@@ -83,6 +83,12 @@ pub enum NoteKind {
 }
 
 impl NoteKind {
+    /// Says whether the reason concerns the file as a whole.
+    #[must_use]
+    pub fn is_about_a_file(self) -> bool {
+        matches!(self, Self::Skipped | Self::Unproved | Self::Locked)
+    }
+
     /// Returns the word for logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

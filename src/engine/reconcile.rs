@@ -138,7 +138,13 @@ struct Edited {
 }
 
 /// Makes one pass: observe, open, decide, edit, push.
-pub(super) async fn pass(engine: &Engine, workspace: &mut Workspace, purpose: Purpose, patience: Duration, stop: &CancellationToken) -> Result<Outcome, PassError> {
+pub(super) async fn pass(
+    engine: &Engine,
+    workspace: &mut Workspace,
+    purpose: Purpose,
+    patience: Duration,
+    stop: &CancellationToken,
+) -> Result<Outcome, PassError> {
     let mut races = 0;
     loop {
         // 1. Observe: list the tags of every watched repository that is due.
@@ -174,7 +180,7 @@ pub(super) async fn pass(engine: &Engine, workspace: &mut Workspace, purpose: Pu
             (Push::Refused { reason }, _) => return Err(PassError::Refused { reason }),
             (Push::Raced, _) => races += 1,
         }
-        engine.metrics.push_race(&workspace.config.name);
+        engine.metrics.raced(&workspace.config.name);
         if races == MOST_RACES {
             return Err(PassError::Raced);
         }

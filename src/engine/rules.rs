@@ -35,7 +35,7 @@ impl Rules {
     }
 
     /// Visits the rules that cover a repository, those that name it before those whose pattern covers it, each in the file's order.
-    fn covering<'a>(&'a self, repository: &'a Repository) -> impl Iterator<Item = (usize, &'a ImageRule)> {
+    fn covering<'a>(&'a self, repository: &Repository) -> impl Iterator<Item = (usize, &'a ImageRule)> {
         let exact = self.exact.get(repository).into_iter().flatten();
         let patterns = self.patterns.iter().filter(|index| self.images[**index].repository.matches(repository));
         exact.chain(patterns).map(|index| (*index, &self.images[*index]))

@@ -46,18 +46,6 @@ pub struct EnvironmentStatus {
     pub notes_total: usize,
 }
 
-/// What is known about a repository.
-#[derive(Clone, Debug, Serialize)]
-pub struct RepositoryStatus {
-    /// The repository, in canonical form.
-    pub repository: String,
-    /// How many tags its last good listing has.
-    pub tags: Option<usize>,
-    /// Why its last listing failed, if it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-}
-
 /// What is known now.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {

@@ -150,8 +150,9 @@ impl Cache {
                 Scanned::Nothing => {}
                 Scanned::Skipped(reason) => tree.skips.push(Skip { file: path, reason: reason.clone() }),
                 Scanned::Sites(sites) => {
-                    for site in sites.iter().filter(|site| !tree.repositories.contains_key(&site.repository)) {
-                        if rules.find(environment, &path, &site.repository).is_some() {
+                    for site in sites.iter() {
+                        let known = tree.repositories.contains_key(&site.repository);
+                        if !known && rules.find(environment, &path, &site.repository).is_some() {
                             tree.repositories.insert(site.repository.clone(), rules.interval(&site.repository));
                         }
                     }
