@@ -3,8 +3,9 @@
 //! Owns what a person sees: results on standard output, logs and progress on standard error, and the exit
 //! codes. Hides clap. Nothing below this module prints.
 
-//mod check;
+mod check;
 mod completions;
+mod demo;
 //mod explain;
 mod health;
 mod output;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Settings};
 use crate::telemetry;
-use output::{Format, print_error};
+use output::print_error;
 
 /// Watches OCI registries for new image tags and commits the chosen ones to a Git environment repository.
 #[derive(Parser, Debug)]
@@ -53,10 +54,12 @@ enum Colour {
 enum Command {
     Run(run::Args),
     Plan(plan::Args),
+    Check(check::Args),
     Refs(refs::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Health(health::Args),
+    Demo(demo::Args),
 }
 
 /// How a command ended.
@@ -104,8 +107,10 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Run(args) => with_settings(&policy_file, |settings| run::execute(&args, settings)),
         Command::Plan(args) => with_settings(&policy_file, |settings| plan::execute(&args, settings)),
+        Command::Check(args) => with_settings(&policy_file, |settings| check::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
         Command::Health(args) => with_settings(&policy_file, |settings| health::execute(&args, &settings)),
+        Command::Demo(args) => demo::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Completions(args) => completions::execute(&args),
     }

@@ -105,6 +105,12 @@ impl Client {
         greeted.map_err(|cause| Error::Ping { registry: registry.clone(), cause: Arc::new(cause) })
     }
 
+    /// Returns how many requests a registry is sent at once; more callers than that only wait.
+    #[must_use]
+    pub fn concurrency(&self, registry: &Registry) -> usize {
+        self.0.config.hosts.get(registry).map_or_else(|| Host::default().concurrency, |host| host.concurrency)
+    }
+
     /// Returns how many requests were made for each registry since the start, those for tokens and repeated ones included.
     #[must_use]
     pub fn requests(&self) -> Vec<(Registry, u64)> {

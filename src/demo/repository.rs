@@ -69,7 +69,14 @@ impl Upstream {
         }
         let tree = repository.find_tree(update.create_updated(&repository, &base)?)?;
         let colleague = Signature::now("A Colleague", "colleague@shop.example.com")?;
-        repository.commit(Some(&format!("refs/heads/{BRANCH}")), &colleague, &colleague, message, &tree, &parent.iter().collect::<Vec<_>>())?;
+        repository.commit(
+            Some(&format!("refs/heads/{BRANCH}")),
+            &colleague,
+            &colleague,
+            message,
+            &tree,
+            &parent.iter().collect::<Vec<_>>(),
+        )?;
         Ok(())
     }
 

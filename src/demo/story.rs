@@ -17,6 +17,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 
 const API: &str = "clusters/prod/api/deployment.yaml";
+const WORKER: &str = "clusters/prod/worker/kustomization.yaml";
+const WEB: &str = "charts/web/values.yaml";
 
 /// Something to show.
 #[derive(Clone, Debug)]
@@ -64,7 +66,7 @@ pub enum DemoError {
     NoCommit,
 }
 
-/// The stage: everything that the demo makes, removed when it is dropped.
+/// The stage: what the acts need.
 struct Stage {
     registry: Registry,
     upstream: Upstream,
@@ -128,8 +130,8 @@ fn create_upstream(path: &Path, host: &str) -> Result<Upstream, git2::Error> {
     let fill = |text: &str| text.replace("REGISTRY", host);
     let files = [
         (API, fill(include_str!("files/api.yaml"))),
-        ("clusters/prod/worker/kustomization.yaml", fill(include_str!("files/kustomization.yaml"))),
-        ("charts/web/values.yaml", fill(include_str!("files/values.yaml"))),
+        (WORKER, fill(include_str!("files/kustomization.yaml"))),
+        (WEB, fill(include_str!("files/values.yaml"))),
     ];
     Upstream::create(path, &files)
 }
@@ -170,25 +172,26 @@ impl Stage {
     async fn play(mut self) -> Result<(), DemoError> {
         self.say("A release: somebody pushes shop/api 1.4.2.").await;
         self.publish(&[("shop/api", "1.4.2")]).await;
-        self.commits(1).await?;
+        self.until(API, "shop/api:1.4.2").await?;
 
         self.say("Temptations: a release candidate, a commit hash, another variant, and the one right tag among them.").await;
         self.publish(&[("shop/api", "1.5.0-rc.1"), ("shop/api", "8d3f2a1"), ("shop/web", "3.2.1"), ("shop/web", "3.2.1-alpine")]).await;
-        self.commits(1).await?;
+        self.until(WEB, "3.2.1-alpine").await?;
 
-        self.say("Two images at once: one commit. The quotes around 1.20 stay, or YAML would read the number 1.2.").await;
+        self.say("Two more images. The quotes around 1.20 stay, or YAML would read the number 1.2.").await;
         self.publish(&[("shop/worker", "1.20"), ("shop/proxy", "2.0.4")]).await;
-        self.commits(1).await?;
+        self.until(WORKER, "'1.20'").await?;
+        self.until(API, "shop/proxy:2.0.4").await?;
 
         self.say("A colleague takes shop/api 1.4.2 out again. Reverts win: Tagboat holds it, and says so.").await;
         let reverted = self.upstream.read(API)?.replace("shop/api:1.4.2", "shop/api:1.4.1");
         self.upstream.commit("Revert \"bump shop/api to 1.4.2\"\n\nIt leaks memory.", &[(API, reverted)])?;
-        self.commits(1).await?;
+        self.until(API, "shop/api:1.4.1").await?;
         tokio::time::sleep(self.pace.max(Duration::from_millis(1500))).await;
 
         self.say("The fix is released: 1.4.3 is newer than what was taken out.").await;
         self.publish(&[("shop/api", "1.4.3")]).await;
-        self.commits(1).await?;
+        self.until(API, "shop/api:1.4.3").await?;
 
         let _ = self.events.send(Event::TheEnd).await;
         self.stop.cancelled().await;
@@ -207,11 +210,11 @@ impl Stage {
         }
     }
 
-    /// Waits for this many new commits.
-    async fn commits(&mut self, number: usize) -> Result<(), DemoError> {
-        let wanted = *self.landed.borrow() + number;
-        let waiting = self.landed.wait_for(|count| *count >= wanted);
-        match tokio::time::timeout(LONGEST_WAIT, waiting).await {
+    /// Waits until a commit has been shown after which a file holds a text.
+    async fn until(&mut self, file: &str, text: &str) -> Result<(), DemoError> {
+        let upstream = &self.upstream;
+        let there = self.landed.wait_for(|_| upstream.read(file).is_ok_and(|content| content.contains(text)));
+        match tokio::time::timeout(LONGEST_WAIT, there).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(DemoError::NoCommit),
         }

@@ -77,6 +77,14 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Resu
     Ok(())
 }
 
+/// Fetches an environment's branch tip into a bare clone at `dir` and returns its commit. Blocks.
+///
+/// # Errors
+/// If the environment repository cannot be fetched.
+pub fn tip(config: &EnvironmentConfig, dir: &Path) -> Result<String, environment::Error> {
+    Ok(Environment::open(config.git.clone(), dir)?.fetch()?.commit().to_owned())
+}
+
 /// Surveys an environment's branch tip, through a bare clone at `dir`. Blocks.
 ///
 /// # Errors
