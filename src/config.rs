@@ -1,8 +1,29 @@
-//! The policy file. (contract)
+//! The policy file: from text to the modules' own `Config` types, with all mistakes at once.
+//!
+//! Owns the file's keys and what they mean, the layers (built-in defaults, files, environment variables),
+//! the report of mistakes and the JSON Schema. Hides TOML: no other module knows what the file looks like.
+//! What a range, a pattern or a URL may be is not decided here but by the modules that use them; their
+//! errors are brought to the line and column they are about.
 
-use std::path::Path;
+mod layers;
+mod policy;
+mod read;
+mod report;
+mod schema;
+mod secrets;
+mod source;
+mod tables;
+mod values;
 
+pub use report::{Mistake, Position, Report};
+pub use schema::schema;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::image::{Registry, RepositoryPattern};
 use crate::{engine, http, registry, telemetry};
+use source::{Node, Source, Span, Value};
 
 /// All that the policy file says, checked and in the modules' own types.
 #[derive(Clone, Debug)]
@@ -17,15 +38,116 @@ pub struct Settings {
     pub telemetry: telemetry::Config,
 }
 
-/// All mistakes of a policy file; displays as text for a terminal.
-#[derive(Debug)]
-pub struct Report {}
+/// Environment variables by name; its `Debug` shows no values, since secrets are among them.
+#[derive(Clone, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Takes the variables of this process; those that are no UTF-8 are left out.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl std::fmt::Debug for Variables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// Reads the policy file (or every `*.toml` of a directory, in name order), with defaults below and the environment above.
 ///
+/// Looks at nothing but the files and the given variables; contacts nobody.
+///
 /// # Errors
 /// All mistakes at once.
-pub fn load(path: &Path, variables: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Report> {
-    let _ = (path, variables);
-    Err(Report {})
+pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
+    settings(layers::read(path)?, variables)
+}
+
+/// Reads a policy file that is at hand as text; relative paths in it start from the current directory.
+///
+/// # Errors
+/// All mistakes at once, under the name given.
+pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
+    settings(vec![layers::source(name, text.to_owned(), Path::new(""))], variables)
+}
+
+fn settings(mut sources: Vec<Source>, variables: &Variables) -> Result<Settings, Report> {
+    let (table, findings) = layers::join(&mut sources, variables)?;
+    let mut context = read::Context::new(&sources, variables);
+    findings.into_iter().for_each(|finding| finding.tell(&mut context));
+    let whole = Node { at: Span { source: 0, start: 0, end: 0 }, value: Value::Table(table) };
+    let root = <tables::Root as read::Read>::read(&whole, &mut context);
+    let settings = root.and_then(|root| assemble(root, &mut context));
+    context.finish()?;
+    // Without a mistake there are settings; if not, that is to be seen.
+    settings.ok_or_else(|| Report::new(vec![Mistake::of_file("", "the settings were lost without a reason".to_owned(), None)]))
+}
+
+/// Puts the tables together, and checks what only shows when all of them are there.
+fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Settings> {
+    let names: Vec<String> = root.environments.iter().map(|(name, _)| name.value.clone()).collect();
+    let (speaks_of_images, speaks_of_environments) = root.speaks_of;
+    let file = context.sources.first().map(|source| source.name.clone()).unwrap_or_default();
+    if !speaks_of_images {
+        let help = "add one: [[image]] with a `repository`".to_owned();
+        context.mistake_of_file(&file, "there is no `[[image]]`, so nothing would be watched", Some(help));
+    }
+    if !speaks_of_environments || names.is_empty() {
+        let help = "add one: [environment.NAME] with a `url`".to_owned();
+        context.mistake_of_file(&file, "there is no `[environment.NAME]`, so nothing could be written", Some(help));
+    }
+    let hosts = tables::registries(root.registries, context);
+    let environments = tables::environments(root.environments, context);
+    let images = tables::images(root.images.unwrap_or_default(), &names, context);
+    let watch = root.watch?;
+    let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
+    Some(Settings {
+        engine: engine::Config { interval: watch.interval, state_dir: watch.state_dir, environments, images },
+        registry: registry::Config { hosts, docker_config },
+        http: watch.http,
+        telemetry: watch.telemetry,
+    })
+}
+
+/// Finds Docker's config file where Docker does.
+fn docker_config(variables: &Variables) -> Option<PathBuf> {
+    let set = |name| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")))?;
+    Some(folder.join("config.json")).filter(|file| file.is_file())
+}
+
+impl Settings {
+    /// Says in a few words what is configured: `3 images, 2 environments, 1 registry`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let count = |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
+        let used = self.engine.images.iter().filter_map(|image| match &image.repository {
+            RepositoryPattern::One(repository) => Some(repository.registry()),
+            RepositoryPattern::Many { .. } => None,
+        });
+        let registries: BTreeSet<&Registry> = self.registry.hosts.keys().chain(used).collect();
+        [
+            count(self.engine.images.len(), "image", "images"),
+            count(self.engine.environments.len(), "environment", "environments"),
+            count(registries.len(), "registry", "registries"),
+        ]
+        .join(", ")
+    }
 }

@@ -1,0 +1,138 @@
+//! The policy table of an image.
+
+use serde_json::{Value as Json, json};
+
+use super::read::{Context, Keys, Located, Read, ReadTable};
+use super::source::{Node, Value};
+use super::values::{Choice, OneOf};
+use crate::policy::{Config, ConfigError, Direction, Order, Policy, Precision, Prerelease, Step, Variant};
+
+const ORDERS: &[&str] = &["semver", "update", "numeric", "alphabetical"];
+
+impl ReadTable for Policy {
+    fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
+        let order = order(keys);
+        let filter = keys.optional::<String>("filter", "A regular expression that tags must match.", "'^main-(?P<build>\\d+)$'");
+        let extract = keys.optional::<String>("extract", "What the order compares, made from the groups of `filter`.", r#""$build""#);
+        let exclude = keys.optional::<Vec<String>>("exclude", "Regular expressions of tags that are never taken.", "['-debug$']");
+        let prerelease = keys.optional::<Prerelease>(
+            "prerelease",
+            "Whether prereleases may be taken: false (the default), true, or a list of the kinds that may.",
+            r#"["rc"]"#,
+        );
+        let variant = keys.optional::<Variant>(
+            "variant",
+            "Which variants may be taken: \"same\" as the site's current tag (the default), \"any\", or one such as \"alpine\".",
+            r#""alpine""#,
+        );
+        let precision = keys.optional::<OneOf<Precision>>(
+            "precision",
+            "How many numeric parts a tag has: the \"same\" number as the current tag (the default) or \"any\".",
+            r#""any""#,
+        );
+        let strict =
+            keys.optional::<bool>("strict", "Read the whole tag as a semantic version, as Flux does: its suffix is a prerelease.", "true");
+        let downgrade = keys.optional::<bool>("downgrade", "Let the policy lower a site that is ahead of it. Default: false.", "true");
+        // A template whose filter could not even be read would be blamed for the filter's absence.
+        let extract = extract.filter(|_| filter.is_some() || !keys.has("filter"));
+        let config = Config {
+            order,
+            filter,
+            extract,
+            exclude: exclude.unwrap_or_default(),
+            prerelease: prerelease.unwrap_or_default(),
+            variant: variant.unwrap_or_default(),
+            precision: precision.map(|p| p.0).unwrap_or_default(),
+            strict: strict.unwrap_or_default(),
+            downgrade: downgrade.unwrap_or_default(),
+        };
+        match Policy::new(config) {
+            Ok(policy) => Some(policy),
+            Err(errors) => {
+                errors.iter().for_each(|error| locate(error, keys));
+                None
+            }
+        }
+    }
+}
+
+fn order(keys: &mut Keys<'_, '_, '_>) -> Option<Order> {
+    let semver = keys.optional::<String>("semver", "Order: the highest version in this range.", r#""^1.4""#);
+    let update = keys.optional::<OneOf<Step>>(
+        "update",
+        "Order: the highest version within this step of the site's current tag. Default: \"minor\", if no order is given.",
+        r#""minor""#,
+    );
+    let numeric = keys.optional::<OneOf<Direction>>(
+        "numeric",
+        "Order: the greatest number (\"ascending\") or the least (\"descending\"), exact at any length.",
+        r#""ascending""#,
+    );
+    let alphabetical = keys.optional::<OneOf<Direction>>(
+        "alphabetical",
+        "Order: the last in byte order (\"ascending\") or the first (\"descending\").",
+        r#""ascending""#,
+    );
+    keys.at_most_one(ORDERS, "a policy has one order");
+    semver
+        .map(Order::Semver)
+        .or_else(|| update.map(|step| Order::Update(step.0)))
+        .or_else(|| numeric.map(|direction| Order::Numeric(direction.0)))
+        .or_else(|| alphabetical.map(|direction| Order::Alphabetical(direction.0)))
+}
+
+/// Brings a mistake that the policy found to the value, or the part of it, that it is about.
+fn locate(error: &ConfigError, keys: &mut Keys<'_, '_, '_>) {
+    let node = keys.node(error.key).map(|node| match (&node.value, error.index) {
+        (Value::List(items), Some(index)) => items.get(index).unwrap_or(node),
+        _ => node,
+    });
+    let at = match (node, &error.span) {
+        (Some(Node { at, value: Value::Text(text) }), Some(span)) => keys.context.part(*at, text, span),
+        (Some(node), _) => node.at,
+        (None, _) => keys.at,
+    };
+    keys.context.mistake::<()>(at, crate::redact::one_line(&error.message, 400), None);
+}
+
+impl Read for Prerelease {
+    fn schema() -> Json {
+        json!({ "oneOf": [{ "type": "boolean" }, <Vec<String> as Read>::schema()] })
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        match node.value {
+            Value::Boolean(false) => Some(Self::No),
+            Value::Boolean(true) => Some(Self::Any),
+            Value::List(_) => Vec::<String>::read(node, context).map(Self::Kinds),
+            _ => context.expected("true, false or an array of kinds", node),
+        }
+    }
+}
+
+impl Read for Variant {
+    fn schema() -> Json {
+        String::schema()
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let Located { value, .. } = Located::<String>::read(node, context)?;
+        Some(match value.as_str() {
+            "same" => Self::Same,
+            "any" => Self::Any,
+            _ => Self::Only(value),
+        })
+    }
+}
+
+impl Choice for Step {
+    const CHOICES: &'static [(&'static str, Self)] = &[("patch", Self::Patch), ("minor", Self::Minor), ("major", Self::Major)];
+}
+
+impl Choice for Direction {
+    const CHOICES: &'static [(&'static str, Self)] = &[("ascending", Self::Ascending), ("descending", Self::Descending)];
+}
+
+impl Choice for Precision {
+    const CHOICES: &'static [(&'static str, Self)] = &[("same", Self::Same), ("any", Self::Any)];
+}
