@@ -6,7 +6,7 @@
 mod check;
 mod completions;
 mod demo;
-//mod explain;
+mod explain;
 mod health;
 mod output;
 mod plan;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Variables};
 use crate::telemetry;
 use output::print_error;
 
@@ -55,6 +55,7 @@ enum Command {
     Run(run::Args),
     Plan(plan::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Refs(refs::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -108,6 +109,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => with_settings(&policy_file, |settings| run::execute(&args, settings)),
         Command::Plan(args) => with_settings(&policy_file, |settings| plan::execute(&args, settings)),
         Command::Check(args) => with_settings(&policy_file, |settings| check::execute(&args, settings)),
+        Command::Explain(args) => with_optional_settings(&policy_file, |settings| explain::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
         Command::Health(args) => with_settings(&policy_file, |settings| health::execute(&args, &settings)),
         Command::Demo(args) => demo::execute(&args),
@@ -118,10 +120,10 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Reads the policy file and goes on with it; prints all its mistakes and exits with 64 if it has any.
 fn with_settings(path: &std::path::Path, then: impl FnOnce(Settings) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    match config::load(path, &|name| std::env::var(name).ok()) {
+    match config::load(path, &Variables::of_process()) {
         Ok(settings) => then(settings),
         Err(report) => {
-            anstream::eprint!("{}", report.render(true));
+            anstream::eprintln!("{}", report.render(true));
             Ok(Exit::Usage)
         }
     }

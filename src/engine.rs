@@ -16,7 +16,7 @@ mod rules;
 mod state;
 mod status;
 pub mod survey;
-mod tree;
+pub mod tree;
 
 use std::path::PathBuf;
 use std::sync::Arc;

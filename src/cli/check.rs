@@ -19,9 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn execute(args: &Args, settings: Settings) -> anyhow::Result<Exit> {
-    let (images, environments) = (settings.engine.images.len(), settings.engine.environments.len());
-    let counted = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    out!("{ADDED}ok{ADDED:#}: {}, {}", counted(images, "image"), counted(environments, "environment"));
+    out!("{ADDED}ok{ADDED:#}: {}", settings.summary());
     if !args.connect {
         return Ok(Exit::Done);
     }

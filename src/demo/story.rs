@@ -146,7 +146,7 @@ fn write_policy(folder: &Path, registry: &Registry, upstream: &Upstream) -> Resu
         .replace("URL", &upstream.path().display().to_string());
     let policy_file = folder.join("tagboat.toml");
     std::fs::write(&policy_file, text)?;
-    let settings = config::load(&policy_file, &|_| None).map_err(DemoError::Policy)?;
+    let settings = config::load(&policy_file, &config::Variables::default()).map_err(DemoError::Policy)?;
     Ok((Tour { repository: upstream.path().to_owned(), policy_file, listen }, settings))
 }
 

@@ -47,19 +47,24 @@ pub fn is_manifest(path: &str) -> bool {
 
 /// A file with sites.
 #[derive(Clone, Debug)]
-pub(super) struct SiteFile {
-    pub(super) path: String,
-    pub(super) blob: BlobId,
-    pub(super) sites: Arc<[Site]>,
+pub struct SiteFile {
+    /// The path from the root.
+    pub path: String,
+    /// The id of its content.
+    pub blob: BlobId,
+    /// Its sites.
+    pub sites: Arc<[Site]>,
 }
 
 /// All sites of one commit's tree.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) files: Vec<SiteFile>,
-    pub(super) skips: Vec<Skip>,
+pub struct Tree {
+    /// The files with sites, in path order.
+    pub files: Vec<SiteFile>,
+    /// The files that could not be read.
+    pub skips: Vec<Skip>,
     /// The repositories at the sites that a rule covers, each with its interval.
-    pub(super) repositories: BTreeMap<Repository, Duration>,
+    pub repositories: BTreeMap<Repository, Duration>,
 }
 
 /// What a blob was found to hold.
@@ -71,19 +76,24 @@ enum Scanned {
 }
 
 /// What is kept of the trees seen before.
-pub(super) struct Cache {
+pub struct Cache {
     watch: Watch,
     blobs: HashMap<BlobId, Scanned>,
     last: Option<(String, Arc<Tree>)>,
 }
 
 impl Cache {
-    pub(super) fn new(watch: Watch) -> Self {
+    /// Makes an empty cache for what is looked for.
+    #[must_use]
+    pub fn new(watch: Watch) -> Self {
         Self { watch, blobs: HashMap::new(), last: None }
     }
 
     /// Returns the sites of a snapshot.
-    pub(super) fn sites(&mut self, snapshot: &Snapshot, environment: &EnvironmentConfig, rules: &Rules) -> Result<Arc<Tree>, Error> {
+    ///
+    /// # Errors
+    /// If the bare clone cannot be read.
+    pub fn sites(&mut self, snapshot: &Snapshot, environment: &EnvironmentConfig, rules: &Rules) -> Result<Arc<Tree>, Error> {
         if let Some((id, tree)) = &self.last
             && *id == snapshot.tree()
         {
