@@ -1,6 +1,6 @@
 //! What commands print: tables of colour, errors with causes and hints, progress.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,14 +32,18 @@ pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints to standard output; a reader that has gone away (`| head`) ends the program quietly.
 macro_rules! out {
-    ($($arg:tt)*) => {{
-        use std::io::Write as _;
-        if let Err(error) = writeln!(anstream::stdout(), $($arg)*) {
-            std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
-        }
-    }};
+    ($($arg:tt)*) => { super::output::print_line(format!($($arg)*)) };
 }
 pub(super) use out;
+
+/// Prints a line whole, so that standard error cannot come between it and its end.
+pub(super) fn print_line(mut line: String) {
+    line.push('\n');
+    let mut stdout = anstream::stdout().lock();
+    if let Err(error) = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()) {
+        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
+    }
+}
 
 /// Prints an error with its causes, a line each.
 pub(super) fn print_error(error: &anyhow::Error) {
@@ -108,6 +112,6 @@ pub(super) fn print_table<const N: usize>(rows: &[[String; N]], style: impl Fn(u
             let padding = if c + 1 == N { 0 } else { width - cell.chars().count() + 2 };
             line.push_str(&format!("{style}{cell}{style:#}{:padding$}", ""));
         }
-        out!("{}", line.trim_end());
+        print_line(line.trim_end().to_owned());
     }
 }
