@@ -20,7 +20,9 @@ use crate::registry;
 Examples:
   tagboat explain ghcr.io/acme/api:1.4.1
   tagboat explain nginx --current 1.25-alpine
-  git ls-remote --tags … | … | tagboat explain acme/api --tags - --current 1.4.1")]
+  tagboat explain acme/api --tags list.txt --current 1.4.1
+
+-> marks the choice, * the current tag.")]
 pub(super) struct Args {
     /// A repository or a whole reference; its tag is taken as the current one
     image: String,
@@ -73,7 +75,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             })
         ),
         Format::Text => {
-            print_text(&explanation);
+            print_text(&explanation, current.as_ref());
             let origin = if rule.is_some() { "" } else { " (the default: no rule covers this repository)" };
             let from = current.map_or_else(|| "no current tag".to_owned(), |tag| format!("current tag {tag}"));
             anstream::eprintln!("{STRONG}{}{STRONG:#}: {policy}{origin}, {from}: {STRONG}{}{STRONG:#}", reference.repository(), explanation.decision);
@@ -92,19 +94,26 @@ fn list(settings: Option<Settings>, reference: &Reference) -> Result<anyhow::Res
 
 fn read_tags(file: &Path) -> anyhow::Result<TagList> {
     let mut text = String::new();
-    let name = file.display();
-    let source: Box<dyn Read> = match file.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(file).with_context(|| format!("opening {name}"))?),
+    let (name, source): (String, Box<dyn Read>) = match file.to_str() {
+        Some("-") => ("standard input".to_owned(), Box::new(std::io::stdin())),
+        _ => {
+            let name = file.display().to_string();
+            let file = std::fs::File::open(file).with_context(|| format!("opening {name}"))?;
+            (name, Box::new(file))
+        }
     };
     source.take(LARGEST_INPUT).read_to_string(&mut text).with_context(|| format!("reading {name}"))?;
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())).filter(|(_, line)| !line.is_empty());
     lines.map(|(number, line)| TagRef::parse(line).with_context(|| format!("{name}, line {number}"))).collect()
 }
 
-fn print_text(explanation: &Explanation) {
+fn print_text(explanation: &Explanation, current: Option<&Tag>) {
     let row = |verdict: &policy::Verdict| {
-        let mark = if verdict.outcome == Outcome::Chosen { "->" } else { "" };
+        let mark = match verdict.outcome {
+            Outcome::Chosen => "->",
+            _ if current == Some(&verdict.tag) => "*",
+            _ => "",
+        };
         let extracted = verdict.extracted.as_ref().map_or_else(String::new, |extracted| format!(" (as {extracted})"));
         [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict.outcome.to_string()]
     };
