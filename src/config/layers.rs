@@ -15,7 +15,7 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind}
 use super::Variables;
 use super::read::{Context, describe, nearest, printable};
 use super::report::{Mistake, Report};
-use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, names_a_secret, parse};
+use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, parse, secret_word};
 use super::tables::Watch;
 use super::values::file_error;
 
@@ -132,7 +132,7 @@ impl Finding {
                 context.mistake::<()>(second, format!("`{}` is set in two files", printable(&key)), Some(help));
             }
             Self::Variable { name, help } => {
-                context.mistake_of_file(&name, "this environment variable sets nothing that is known", Some(help))
+                context.mistake_of_file(&name, "this environment variable sets nothing that is known", Some(help));
             }
         }
     }
@@ -144,10 +144,10 @@ fn syntax(source: &Source, error: &SyntaxError) -> Mistake {
     // What could not be read at all may be a secret too: after such a key, the line is not shown.
     let start = source.text[..error.at.start].rfind('\n').map_or(0, |at| at + 1);
     let end = source.text[start..].find('\n').map_or(source.text.len(), |at| start + at);
-    if let Some(equals) = source.text[start..end].find('=')
-        && names_a_secret(&source.text[start..end])
-    {
-        secrets.push(Span { source: error.at.source, start: start + equals + 1, end });
+    if let Some(word) = secret_word(&source.text[start..end]).map(|word| start + word) {
+        let value = source.text[word..end].find('=').map_or(word, |equals| word + equals + 1);
+        let value = value + source.text[value..end].bytes().take_while(|b| *b == b' ').count();
+        secrets.push(Span { source: error.at.source, start: value, end });
     }
     Mistake::at(source, error.at, &secrets, format!("this is no TOML: {}", error.message), None)
 }

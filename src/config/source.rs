@@ -168,6 +168,11 @@ pub(super) fn likely_secrets(table: &Table, found: &mut Vec<Span>) {
 
 /// Says whether a key of this name may well hold a secret.
 pub(super) fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name != "token_hosts" && ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().any(|word| name.contains(word))
+    name != "token_hosts" && secret_word(name).is_some()
+}
+
+/// Finds the first word in a text that speaks of secrets.
+pub(super) fn secret_word(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
+    ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().filter_map(|word| text.find(word)).min()
 }
