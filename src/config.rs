@@ -88,7 +88,7 @@ pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
 /// # Errors
 /// All mistakes at once, under the name given.
 pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
-    settings(vec![layers::source(name, text.to_owned(), Path::new(""))], variables)
+    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables)
 }
 
 fn settings(mut sources: Vec<Source>, variables: &Variables) -> Result<Settings, Report> {

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind};
@@ -47,17 +48,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Source>, Report> {
     let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
     for file in files {
         match text(&file) {
-            Ok(text) => sources.push(source(&file.display().to_string(), text, file.parent().unwrap_or(Path::new("")))),
+            Ok(text) => sources.push(Source::new(file.display().to_string(), text, file.parent().unwrap_or(Path::new("")))),
             Err(message) => mistakes.push(Mistake::of_file(&file.display().to_string(), message, None)),
         }
     }
     if mistakes.is_empty() { Ok(sources) } else { Err(Report::new(mistakes)) }
-}
-
-/// Makes a source of a text; the byte order mark that some editors put in front is no part of it.
-pub(super) fn source(name: &str, text: String, folder: &Path) -> Source {
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    Source { name: name.to_owned(), text, folder: folder.to_owned() }
 }
 
 /// Lists a directory's policy files; hidden entries, such as the links that Kubernetes keeps in a mounted ConfigMap, are none.
@@ -142,8 +137,7 @@ fn syntax(source: &Source, error: &SyntaxError) -> Mistake {
     let mut secrets = Vec::new();
     likely_secrets(&error.rest, &mut secrets);
     // What could not be read at all may be a secret too: after such a key, the line is not shown.
-    let start = source.text[..error.at.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = source.text[start..].find('\n').map_or(source.text.len(), |at| start + at);
+    let (_, Range { start, end }) = source.line(error.at.start);
     if let Some(word) = secret_word(&source.text[start..end]).map(|word| start + word) {
         let value = source.text[word..end].find('=').map_or(word, |equals| word + equals + 1);
         let value = value + source.text[value..end].bytes().take_while(|b| *b == b' ').count();
@@ -180,7 +174,7 @@ fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, f
     };
     let Value::Table(mut settings) = files.node.value else { return };
     let defaults = sources.len();
-    sources.push(source("built-in defaults", DEFAULTS.to_owned(), Path::new("")));
+    sources.push(Source::new("built-in defaults".to_owned(), DEFAULTS.to_owned(), Path::new("")));
     let mut built_in = match parse(defaults, DEFAULTS).map(|mut table| table.remove(WATCH)) {
         Ok(Some(Entry { node: Node { value: Value::Table(table), .. }, .. })) => table,
         _ => Table::new(),
@@ -196,7 +190,7 @@ fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, f
             Some(_) => {
                 let text = value.into_string().unwrap_or_default();
                 let at = Span { source: sources.len(), start: 0, end: text.len() };
-                sources.push(source(&variable(&key), text.clone(), Path::new("")));
+                sources.push(Source::new(variable(&key), text.clone(), Path::new("")));
                 settings.insert(key, Entry { key: at, node: Node { at, value: Value::Text(text) } });
             }
         }
