@@ -1,7 +1,10 @@
 //! Tagboat.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod environment;
 pub mod error;
