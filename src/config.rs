@@ -5,6 +5,9 @@
 //! What a range, a pattern or a URL may be is not decided here but by the modules that use them; their
 //! errors are brought to the line and column they are about.
 
+mod environments;
+mod hosts;
+mod images;
 mod layers;
 mod policy;
 mod read;
@@ -85,7 +88,7 @@ pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
 /// # Errors
 /// All mistakes at once, under the name given.
 pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
-    settings(vec![layers::source(name, text.to_owned(), Path::new(""))], variables)
+    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables)
 }
 
 fn settings(mut sources: Vec<Source>, variables: &Variables) -> Result<Settings, Report> {
@@ -113,9 +116,9 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
         let help = "add one: [environment.NAME] with a `url`".to_owned();
         context.mistake_of_file(&file, "there is no `[environment.NAME]`, so nothing could be written", Some(help));
     }
-    let hosts = tables::registries(root.registries, context);
-    let environments = tables::environments(root.environments, context);
-    let images = tables::images(root.images.unwrap_or_default(), &names, context);
+    let hosts = hosts::registries(root.registries, context);
+    let environments = environments::environments(root.environments, context);
+    let images = images::images(root.images.unwrap_or_default(), &names, context);
     let watch = root.watch?;
     let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
     Some(Settings {

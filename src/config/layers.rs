@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind};
@@ -15,7 +16,7 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind}
 use super::Variables;
 use super::read::{Context, describe, nearest, printable};
 use super::report::{Mistake, Report};
-use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, names_a_secret, parse};
+use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, parse, secret_word};
 use super::tables::Watch;
 use super::values::file_error;
 
@@ -47,17 +48,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Source>, Report> {
     let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
     for file in files {
         match text(&file) {
-            Ok(text) => sources.push(source(&file.display().to_string(), text, file.parent().unwrap_or(Path::new("")))),
+            Ok(text) => sources.push(Source::new(file.display().to_string(), text, file.parent().unwrap_or(Path::new("")))),
             Err(message) => mistakes.push(Mistake::of_file(&file.display().to_string(), message, None)),
         }
     }
     if mistakes.is_empty() { Ok(sources) } else { Err(Report::new(mistakes)) }
-}
-
-/// Makes a source of a text; the byte order mark that some editors put in front is no part of it.
-pub(super) fn source(name: &str, text: String, folder: &Path) -> Source {
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    Source { name: name.to_owned(), text, folder: folder.to_owned() }
 }
 
 /// Lists a directory's policy files; hidden entries, such as the links that Kubernetes keeps in a mounted ConfigMap, are none.
@@ -132,7 +127,7 @@ impl Finding {
                 context.mistake::<()>(second, format!("`{}` is set in two files", printable(&key)), Some(help));
             }
             Self::Variable { name, help } => {
-                context.mistake_of_file(&name, "this environment variable sets nothing that is known", Some(help))
+                context.mistake_of_file(&name, "this environment variable sets nothing that is known", Some(help));
             }
         }
     }
@@ -142,12 +137,11 @@ fn syntax(source: &Source, error: &SyntaxError) -> Mistake {
     let mut secrets = Vec::new();
     likely_secrets(&error.rest, &mut secrets);
     // What could not be read at all may be a secret too: after such a key, the line is not shown.
-    let start = source.text[..error.at.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = source.text[start..].find('\n').map_or(source.text.len(), |at| start + at);
-    if let Some(equals) = source.text[start..end].find('=')
-        && names_a_secret(&source.text[start..end])
-    {
-        secrets.push(Span { source: error.at.source, start: start + equals + 1, end });
+    let (_, Range { start, end }) = source.line(error.at.start);
+    if let Some(word) = secret_word(&source.text[start..end]).map(|word| start + word) {
+        let value = source.text[word..end].find('=').map_or(word, |equals| word + equals + 1);
+        let value = value + source.text[value..end].bytes().take_while(|b| *b == b' ').count();
+        secrets.push(Span { source: error.at.source, start: value, end });
     }
     Mistake::at(source, error.at, &secrets, format!("this is no TOML: {}", error.message), None)
 }
@@ -180,7 +174,7 @@ fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, f
     };
     let Value::Table(mut settings) = files.node.value else { return };
     let defaults = sources.len();
-    sources.push(source("built-in defaults", DEFAULTS.to_owned(), Path::new("")));
+    sources.push(Source::new("built-in defaults".to_owned(), DEFAULTS.to_owned(), Path::new("")));
     let mut built_in = match parse(defaults, DEFAULTS).map(|mut table| table.remove(WATCH)) {
         Ok(Some(Entry { node: Node { value: Value::Table(table), .. }, .. })) => table,
         _ => Table::new(),
@@ -196,7 +190,7 @@ fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, f
             Some(_) => {
                 let text = value.into_string().unwrap_or_default();
                 let at = Span { source: sources.len(), start: 0, end: text.len() };
-                sources.push(source(&variable(&key), text.clone(), Path::new("")));
+                sources.push(Source::new(variable(&key), text.clone(), Path::new("")));
                 settings.insert(key, Entry { key: at, node: Node { at, value: Value::Text(text) } });
             }
         }

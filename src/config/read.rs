@@ -42,6 +42,9 @@ impl<T: ReadTable> Read for T {
 
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let Value::Table(table) = &node.value else {
+            if T::GUARDED {
+                conceal_all(context, node);
+            }
             return context.expected("a table", node);
         };
         let mut keys = Keys { table, at: node.at, context, known: Vec::new(), rules: Vec::new() };
@@ -267,12 +270,13 @@ impl<'t, 'c, 'a> Keys<'t, 'c, 'a> {
     fn finish<T: ReadTable>(self) {
         for (name, entry) in self.table {
             if !self.known.iter().any(|key| key.name == name) {
-                if T::GUARDED {
+                let known = self.known.iter().map(|key| key.name);
+                if T::GUARDED && nearest(name, known.clone()).is_none_or(names_a_secret) {
                     conceal_all(self.context, &entry.node);
                 }
                 let help = match T::misplaced(name) {
                     Some(place) => Some(format!("it belongs in {place}")),
-                    None => suggest(name, self.known.iter().map(|key| key.name)),
+                    None => suggest(name, known),
                 };
                 self.context.mistake::<()>(entry.key, format!("`{}` is not known here", printable(name)), help);
             }

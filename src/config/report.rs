@@ -84,20 +84,20 @@ impl Mistake {
     pub(super) fn at(source: &Source, span: Span, concealed: &[Span], message: String, help: Option<String>) -> Self {
         let text = source.text.as_str();
         let start = text.floor_char_boundary(span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line_end = if text[line_start..line_end].ends_with('\r') { line_end - 1 } else { line_end };
-        let start = start.min(line_end);
-        let end = text.floor_char_boundary(span.end).clamp(start, line_end);
-        let hidden = |at: usize| concealed.iter().any(|c| c.source == span.source && (c.start..c.end).contains(&at));
+        let (number, line) = source.line(start);
+        let start = start.min(line.end);
+        let end = text.floor_char_boundary(span.end).clamp(start, line.end);
+        let here = |c: &&Span| c.source == span.source && c.start < line.end && c.end > line.start;
+        let concealed: Vec<&Span> = concealed.iter().filter(here).collect();
+        let hidden = |at: usize| concealed.iter().any(|c| (c.start..c.end).contains(&at));
         let shown = |range: Range<usize>| -> String {
             text[range.clone()].char_indices().map(|(at, c)| if hidden(range.start + at) { '*' } else { c }).collect()
         };
-        let before = shown(line_start..start);
-        let at = Position { line: text[..line_start].matches('\n').count() + 1, column: before.chars().count() + 1 };
+        let before = shown(line.start..start);
+        let at = Position { line: number, column: before.chars().count() + 1 };
         let fault = shown(start..end);
         let fault_range = before.len()..before.len() + fault.len();
-        let line = before + &fault + &shown(end..line_end);
+        let line = before + &fault + &shown(end..line.end);
         Self { file: source.name.clone(), at: Some(at), message, help, excerpt: Some(Excerpt { line, fault: fault_range }) }
     }
 

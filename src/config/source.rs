@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -18,6 +18,26 @@ pub(super) struct Source {
     pub(super) text: String,
     /// The folder that relative paths in it start from.
     pub(super) folder: PathBuf,
+    /// Where each line starts.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    /// Makes a source of a text; the byte order mark that some editors put in front is no part of it.
+    pub(super) fn new(name: String, text: String, folder: &Path) -> Self {
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name, text, folder: folder.to_owned(), lines }
+    }
+
+    /// Returns the number of the line at a place, from 1, and its bytes without the line break.
+    pub(super) fn line(&self, at: usize) -> (usize, Range<usize>) {
+        let number = self.lines.partition_point(|start| *start <= at).max(1);
+        let start = self.lines.get(number - 1).copied().unwrap_or(0);
+        let next = self.lines.get(number).copied().unwrap_or(self.text.len());
+        let line = self.text[start..next].trim_end_matches(['\r', '\n']);
+        (number, start..start + line.len())
+    }
 }
 
 /// A place in one of the sources, in bytes.
@@ -168,6 +188,11 @@ pub(super) fn likely_secrets(table: &Table, found: &mut Vec<Span>) {
 
 /// Says whether a key of this name may well hold a secret.
 pub(super) fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name != "token_hosts" && ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().any(|word| name.contains(word))
+    name != "token_hosts" && secret_word(name).is_some()
+}
+
+/// Finds the first word in a text that speaks of secrets.
+pub(super) fn secret_word(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
+    ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().filter_map(|word| text.find(word)).min()
 }

@@ -8,11 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::read::{Context, Located, Read, printable, suggest};
 use super::source::{Node, Value};
+use crate::environment::Paths;
 
 /// Reads a string that is not empty.
 fn text<'n>(what: &str, node: &'n Node, context: &mut Context<'_>) -> Option<&'n str> {
     match &node.value {
-        Value::Text(text) if text.trim().is_empty() => context.mistake(node.at, format!("expected {what}, found an empty string"), None),
+        Value::Text(text) if text.trim().is_empty() => context.mistake(node.at, "an empty string says nothing", None),
         Value::Text(text) => Some(text),
         _ => context.expected(what, node),
     }
@@ -64,9 +65,14 @@ impl<const LEAST: u32, const GREATEST: u32> Read for Whole<LEAST, GREATEST> {
 pub(super) struct Wait<const LEAST: u64, const GREATEST: u64>(pub(super) Duration);
 
 /// Milliseconds of the units that bounds are given in.
-pub(super) const SECOND: u64 = 1000;
-pub(super) const HOUR: u64 = 3600 * SECOND;
-pub(super) const DAY: u64 = 24 * HOUR;
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+/// How often a repository may be listed.
+pub(super) type Interval = Wait<10, { 365 * DAY }>;
+/// How long a request, a fetch or a push may take.
+pub(super) type Timeout = Wait<SECOND, HOUR>;
 
 const UNITS: [(&str, u64); 5] = [("d", DAY), ("h", HOUR), ("m", 60 * SECOND), ("s", SECOND), ("ms", 1)];
 
@@ -260,6 +266,31 @@ impl<T: Choice> Read for OneOf<T> {
             None => {
                 let help = suggest(text, words);
                 context.mistake(node.at, format!("`{}` is none of the choices", printable(text)), help)
+            }
+        }
+    }
+}
+
+/// Path patterns, as written and compiled.
+pub(super) struct PathList {
+    pub(super) written: Vec<String>,
+    pub(super) compiled: Paths,
+}
+
+impl Read for PathList {
+    fn schema() -> Json {
+        <Vec<String> as Read>::schema()
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let patterns = <Vec<Located<String>> as Read>::read(node, context)?;
+        let written: Vec<String> = patterns.iter().map(|pattern| pattern.value.clone()).collect();
+        match Paths::new(&written) {
+            Ok(compiled) => Some(Self { written, compiled }),
+            Err(_) => {
+                // One by one, so that each that is wrong is found.
+                patterns.iter().for_each(|pattern| drop(parsed(pattern, |text| Paths::new(&[text]), context)));
+                None
             }
         }
     }

@@ -1,17 +1,20 @@
 //! Tests of the config module as its users see it.
 
 mod fixtures;
+mod layers;
+mod robustness;
+mod samples;
+mod schema;
 
 use tagboat::config::Variables;
 
 /// The variables that fixtures and samples speak of.
 fn variables() -> Variables {
-    [
-        ("GIT_TOKEN", "planted-git-token"),
-        ("REGISTRY_TOKEN", "planted-registry-token"),
-        ("GHCR_PASSWORD", "planted-ghcr-password"),
-        ("EMPTY", ""),
-    ]
-    .into_iter()
-    .collect()
+    with(&[])
+}
+
+/// The same and some more.
+fn with(more: &[(&str, &str)]) -> Variables {
+    let common = [("GIT_TOKEN", "planted-git-token"), ("REGISTRY_TOKEN", "planted-registry-token"), ("EMPTY", "")];
+    common.iter().chain(more).copied().collect()
 }

@@ -22,9 +22,7 @@ fn cases(extension: Option<&str>) -> Vec<PathBuf> {
 
 fn expected_places(case: &Path) -> Vec<Option<(usize, usize)>> {
     let files = if case.is_dir() { fs::read_dir(case).unwrap().map(|e| e.unwrap().path()).collect() } else { vec![case.to_owned()] };
-    let place = |word: &str| {
-        word.split_once(':').map(|(line, column)| (line.parse::<usize>().unwrap(), column.parse::<usize>().unwrap()))
-    };
+    let place = |word: &str| word.split_once(':').map(|(line, column)| (line.parse::<usize>().unwrap(), column.parse::<usize>().unwrap()));
     let mut places = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).unwrap();

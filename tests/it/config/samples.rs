@@ -1,0 +1,122 @@
+//! The policy files that people start from: each must load as it stands, once its secrets are there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tagboat::config::{Settings, load, load_str};
+use tagboat::image::{Registry, Repository};
+use tagboat::redact::SecretSource;
+use tagboat::telemetry::Format;
+use tagboat::{environment, registry};
+
+/// A folder with the files that samples expect under `/run/secrets` and `/etc/tagboat`.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json"]
+        {
+            fs::write(folder.path().join(name), "planted\n").unwrap();
+        }
+        Self(folder)
+    }
+
+    fn load(&self, sample: &Path) -> Settings {
+        let folder = format!("{}/", self.0.path().display());
+        let text = fs::read_to_string(sample).unwrap().replace("/run/secrets/", &folder).replace("/etc/tagboat/", &folder);
+        load_str(&sample.display().to_string(), &text, &super::variables()).unwrap_or_else(|report| panic!("{report}"))
+    }
+}
+
+pub(super) fn samples() -> Vec<PathBuf> {
+    let mut samples = vec![PathBuf::from("config/minimal.toml"), PathBuf::from("config/tagboat.toml")];
+    samples.extend(fs::read_dir("config/examples").unwrap().map(|entry| entry.unwrap().path()));
+    samples.sort();
+    samples
+}
+
+#[test]
+fn every_sample_loads_and_names_its_schema() {
+    let files = Files::new();
+    for sample in samples() {
+        let settings = files.load(&sample);
+        assert!(!settings.engine.images.is_empty(), "{}", sample.display());
+        let text = fs::read_to_string(&sample).unwrap();
+        let schema = text.lines().next().unwrap().strip_prefix("#:schema ").unwrap();
+        assert!(sample.parent().unwrap().join(schema).is_file(), "{}", sample.display());
+    }
+}
+
+#[test]
+fn every_valid_fixture_loads() {
+    let files: Vec<PathBuf> = fs::read_dir("tests/fixtures/config/valid").unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        load(&file, &super::variables()).unwrap_or_else(|report| panic!("{report}"));
+    }
+}
+
+#[test]
+fn the_minimal_file_leaves_everything_else_at_its_default() {
+    let settings = Files::new().load(Path::new("config/minimal.toml"));
+    assert_eq!(settings.summary(), "1 image, 1 environment, 1 registry");
+    assert_eq!(settings.engine.interval, Duration::from_secs(300));
+    assert_eq!(settings.engine.state_dir, Path::new("/var/lib/tagboat"));
+    assert_eq!(settings.http.listen, None);
+    assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Text, "info"));
+    assert!(settings.registry.hosts.is_empty() && settings.registry.docker_config.is_none());
+    let git = &settings.engine.environments[0].git;
+    assert_eq!((git.branch.as_deref(), git.history, git.timeout), (None, 200, Duration::from_secs(120)));
+    assert_eq!((git.author.name.as_str(), git.author.email.as_str()), ("Tagboat", "tagboat@localhost"));
+    let image = &settings.engine.images[0];
+    assert!(image.environments.is_empty() && image.paths.is_none() && image.interval.is_none());
+}
+
+#[test]
+fn every_key_of_the_full_file_arrives_where_it_belongs() {
+    let files = Files::new();
+    let settings = files.load(Path::new("config/tagboat.toml"));
+    let file = |name: &str| files.0.path().join(name);
+    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries");
+    assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
+    assert_eq!(settings.registry.docker_config, Some(file("config.json")));
+    assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
+
+    let host = |name: &str| settings.registry.hosts[&Registry::parse(name).unwrap()].clone();
+    let ghcr = host("ghcr.io");
+    let password = SecretSource::File(file("ghcr-password"));
+    assert_eq!(ghcr.auth, Some(registry::Auth::Basic { username: "acme-bot".to_owned(), password }));
+    assert_eq!((ghcr.concurrency, ghcr.rate, ghcr.timeout), (8, Some(20), Duration::from_secs(30)));
+    let private = host("registry.example.com");
+    assert!(
+        matches!(&private.auth, Some(registry::Auth::Bearer(SecretSource::Env { name, value })) if name == "REGISTRY_TOKEN" && value.expose() == "planted-registry-token")
+    );
+    assert_eq!((private.ca_file, private.token_hosts), (Some(file("ca.pem")), vec!["auth.example.com".to_owned()]));
+    assert!(host("localhost:5000").plain_http && !private.plain_http);
+
+    let environments = &settings.engine.environments;
+    let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
+    assert_eq!(names, ["prod", "staging"]);
+    let prod = &environments[0];
+    assert!(prod.paths.accept("clusters/prod/a.yaml") && !prod.paths.accept("clusters/prod/vendor/a.yaml"));
+    assert_eq!((prod.git.branch.as_deref(), prod.git.ca_file.clone(), prod.git.history), (Some("main"), Some(file("ca.pem")), 200));
+    assert_eq!((prod.git.author.name.as_str(), prod.git.author.email.as_str()), ("Tagboat", "tagboat@example.com"));
+    assert!(matches!(&prod.git.auth, Some(environment::Auth::Basic { username, .. }) if username == "tagboat"));
+    let ssh = environment::Auth::Ssh { key: file("deploy-key"), known_hosts: Some(file("known_hosts")) };
+    assert_eq!(environments[1].git.auth, Some(ssh));
+
+    let api = &settings.engine.images[0];
+    assert!(api.repository.matches(&Repository::parse("ghcr.io/acme/api").unwrap()));
+    assert_eq!((api.environments.as_slice(), api.interval), (&["prod".to_owned()][..], Some(Duration::from_secs(60))));
+    let paths = api.paths.as_ref().unwrap();
+    assert!(paths.accept("clusters/prod/api/a.yaml") && !paths.accept("clusters/prod/b.yaml"));
+}
+
+#[test]
+fn no_debug_output_shows_a_secret() {
+    let settings = Files::new().load(Path::new("config/tagboat.toml"));
+    let shown = format!("{settings:?} {:?}", super::variables());
+    assert!(shown.contains("GIT_TOKEN") && !shown.contains("planted-"), "{shown}");
+}
