@@ -89,7 +89,7 @@ struct Task {
 
 impl Task {
     fn new(engine: Arc<Engine>, environment: EnvironmentConfig, stop: CancellationToken) -> Self {
-        let workspace = Workspace::new(&engine, environment);
+        let workspace = Workspace::new(&engine, environment, stop.clone());
         Self { engine, workspace, stop, failures: 0, edge: Edge::default(), told: HashSet::new() }
     }
 

@@ -117,6 +117,8 @@ pub(super) struct Workspace {
 struct Local {
     config: EnvironmentConfig,
     dir: PathBuf,
+    /// Ends a fetch; a push is never torn.
+    stop: CancellationToken,
     clone: Option<Environment>,
     cache: Cache,
     holds: Option<(String, Arc<Holds>)>,
@@ -190,10 +192,10 @@ pub(super) async fn pass(
 }
 
 impl Workspace {
-    pub(super) fn new(engine: &Engine, config: EnvironmentConfig) -> Self {
+    pub(super) fn new(engine: &Engine, config: EnvironmentConfig, stop: CancellationToken) -> Self {
         let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
         let cache = Cache::new(engine.rules.watch(&config));
-        let local = Local { config: config.clone(), dir, clone: None, cache, holds: None };
+        let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
         Self { config, watched: BTreeMap::new(), decided: 0, local: Arc::new(Mutex::new(local)) }
     }
 
@@ -245,7 +247,7 @@ impl Local {
     fn clone(&mut self) -> Result<&mut Environment, environment::Error> {
         let clone = match self.clone.take() {
             Some(clone) => clone,
-            None => Environment::open(self.config.git.clone(), &self.dir)?,
+            None => Environment::open(self.config.git.clone(), &self.dir)?.interrupted_by(self.stop.clone()),
         };
         Ok(self.clone.insert(clone))
     }

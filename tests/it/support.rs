@@ -1,1 +1,3 @@
-//! Tests of the support module as its users see it.
+//! What the tests share: servers, repositories, and whole worlds.
+
+pub mod world;
