@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod environment;
 pub mod error;

@@ -1,9 +1,36 @@
-//! Choosing a tag. (contract)
+//! Choosing a tag: from the tags of a repository and the current tag of a site to a decision with its reason.
+//!
+//! Owns how a tag is read ([`Reading`]), how tags are ordered, ranges in Flux's grammar ([`Range`]), and the rules that hold
+//! under every order: no downgrade, no tag that was taken out by someone, no tie left to chance, and "leave it and say why"
+//! wherever a tag could mean two things. Pure: no clock, no I/O; the same question has the same answer however the tags are
+//! listed. Hides the orders behind one trait, so that a new one is a new file.
 
+mod check;
+mod compare;
+mod decide;
+mod decision;
+mod number;
+mod range;
+mod reading;
+mod reason;
+mod scale;
+mod template;
+mod words;
+
+use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+
+use regex::Regex;
+
+pub use decision::{Decision, Explanation, Hold, Keep, Outcome, Verdict};
+pub use range::{Range, RangeError};
+pub use reading::{Reading, Scheme, Unreadable};
+pub use reason::{Code, Counts, Reason};
 
 use crate::image::{Tag, TagList};
+use reason::Rejection;
+use scale::{Compiled, Goal};
+use template::Template;
 
 /// What the policy file says about choosing, as text still to be checked.
 #[derive(Clone, Debug, Default)]
@@ -41,33 +68,36 @@ pub enum Order {
     Alphabetical(Direction),
 }
 
-/// How far from the current tag an `update` policy goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far from the current tag an `update` policy goes: which of its numbers may change.
+///
+/// Steps count positions and nothing else, so that they mean the same for every image: `0.3.1` to `0.4.0` is a minor step.
+/// A tag of one number (`18-alpine`) has no minor or patch step; its variant and build may still move on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    ///
+    /// The first two numbers stay.
     Patch,
-    ///
+    /// The first number stays.
     Minor,
-    ///
+    /// Any number may change.
     Major,
 }
 
 /// Which end of the order is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    ///
+    /// The greatest or last.
     Ascending,
-    ///
+    /// The least or first.
     Descending,
 }
 
 /// Which prereleases may be taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Prerelease {
-    ///
+    /// None, except that a site on a prerelease goes on towards that release.
     #[default]
     No,
-    ///
+    /// All.
     Any,
     /// Only these kinds, such as `rc`.
     Kinds(Vec<String>),
@@ -76,22 +106,22 @@ pub enum Prerelease {
 /// Which variants may be taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Variant {
-    ///
+    /// The site's, up to the numbers of base systems; without a site, none.
     #[default]
     Same,
-    ///
+    /// All; the site's is preferred among several of one version.
     Any,
-    /// This family, such as `alpine`.
+    /// This family, such as `alpine`; with digits, just this one; empty for none.
     Only(String),
 }
 
 /// How many numeric parts a tag must have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    ///
+    /// As many as the site's.
     #[default]
     Same,
-    ///
+    /// Any number of them; missing ones count as zero.
     Any,
 }
 
@@ -101,25 +131,28 @@ pub enum Precision {
 pub struct ConfigError {
     /// The key of the policy table it is about: `semver`, `filter`, `exclude`, …
     pub key: &'static str,
-    /// For `exclude`, which entry.
+    /// For a list (`exclude`, `prerelease`), which entry.
     pub index: Option<usize>,
     /// What is wrong.
     pub message: String,
-    /// The bytes of the value at fault, where one part of it is.
-    pub span: Option<Range<usize>>,
+    /// The bytes of the value at fault, where one part of it is; always on character boundaries.
+    pub span: Option<std::ops::Range<usize>>,
 }
 
 /// A checked policy.
 #[derive(Clone, Debug)]
-pub struct Policy {}
+pub struct Policy {
+    order: Compiled,
+    conditions: Conditions,
+}
 
-/// A version that Tagboat wrote and someone took out again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// The tag that is not to come back.
-    pub tag: Tag,
-    /// The commit that wrote it, shortened, for messages.
-    pub commit: String,
+/// The conditions that look at a tag's text alone, and whether a site may be lowered.
+#[derive(Clone, Debug)]
+struct Conditions {
+    filter: Option<Regex>,
+    extract: Option<Template>,
+    exclude: Vec<Regex>,
+    downgrade: bool,
 }
 
 /// What a decision is about: the tags there are, and the site as it is.
@@ -127,65 +160,10 @@ pub struct Hold {
 pub struct Question<'a> {
     /// All tags of the repository.
     pub tags: &'a TagList,
-    /// The site's current tag.
+    /// The site's current tag; it need not be among `tags`.
     pub current: Option<&'a Tag>,
     /// What is held for the site.
     pub hold: Option<&'a Hold>,
-}
-
-/// What to do with a site.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Leave it.
-    Keep(Keep),
-    /// Write this tag.
-    Move {
-        /// The tag to write.
-        to: Tag,
-    },
-    /// No tag satisfies the policy.
-    NoCandidate(Counts),
-}
-
-/// Why a site is left as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// It has the best tag.
-    UpToDate,
-    /// It is past the best tag.
-    Ahead {
-        /// The best tag.
-        best: Tag,
-    },
-    /// The best tag was taken out by someone.
-    Held {
-        /// The best tag.
-        best: Tag,
-        /// The hold that stops it.
-        hold: Hold,
-    },
-    /// The current tag says no version, so nothing can be said to be newer.
-    Unordered,
-}
-
-/// How many tags were there, and what became of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {}
-
-/// A decision with a verdict for every tag, newest first.
-#[derive(Clone, Debug)]
-pub struct Explanation {
-    /// The decision.
-    pub decision: Decision,
-    /// A verdict for every tag, newest first.
-    pub verdicts: Vec<Verdict>,
-}
-
-/// What became of one tag.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// The tag.
-    pub tag: Tag,
 }
 
 impl Policy {
@@ -193,29 +171,97 @@ impl Policy {
     ///
     /// # Errors
     /// All its mistakes.
-    #[allow(clippy::needless_pass_by_value)]
     pub fn new(config: Config) -> Result<Self, Vec<ConfigError>> {
-        let _ = config;
-        Ok(Self {})
+        check::policy(config)
     }
 
     /// Decides what to do with a site.
-    #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
-        let _ = question;
-        Decision::Keep(Keep::UpToDate)
+        match &self.order {
+            Compiled::Versions(scale) => decide::decide(scale, &self.conditions, question),
+            Compiled::Strict(scale) => decide::decide(scale, &self.conditions, question),
+            Compiled::Numeric(scale) => decide::decide(scale, &self.conditions, question),
+            Compiled::Text(scale) => decide::decide(scale, &self.conditions, question),
+        }
     }
 
     /// Decides, and gives a verdict for every tag.
     #[must_use]
     pub fn explain(&self, question: &Question<'_>) -> Explanation {
-        Explanation { decision: self.decide(question), verdicts: Vec::new() }
+        match &self.order {
+            Compiled::Versions(scale) => decide::explain(scale, &self.conditions, question),
+            Compiled::Strict(scale) => decide::explain(scale, &self.conditions, question),
+            Compiled::Numeric(scale) => decide::explain(scale, &self.conditions, question),
+            Compiled::Text(scale) => decide::explain(scale, &self.conditions, question),
+        }
+    }
+}
+
+impl Conditions {
+    /// Says whether the tag may be read at all.
+    fn screen<'a>(&'a self, tag: &str) -> Result<(), Rejection<'a>> {
+        if let Some(pattern) = self.exclude.iter().find(|pattern| pattern.is_match(tag)) {
+            return Err(Rejection::Excluded { pattern: pattern.as_str() });
+        }
+        match &self.filter {
+            // With a template the match is made once, when the text is extracted.
+            Some(filter) if self.extract.is_none() && !filter.is_match(tag) => Err(Rejection::Filter),
+            _ => Ok(()),
+        }
+    }
+
+    fn extracts(&self) -> bool {
+        self.extract.is_some()
+    }
+
+    /// Returns what the template makes of a tag, or `None` if the filter does not match it.
+    fn extract<'t>(&self, tag: &'t str) -> Option<Cow<'t, str>> {
+        let (filter, template) = (self.filter.as_ref()?, self.extract.as_ref()?);
+        filter.captures(tag).map(|captures| template.expand(&captures))
+    }
+}
+
+impl Order {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Semver(_) => "semver",
+            Self::Update(_) => "update",
+            Self::Numeric(_) => "numeric",
+            Self::Alphabetical(_) => "alphabetical",
+        }
     }
 }
 
 /// Shows the order as it is written in logs and commits: `semver ^1.4`, `update minor`.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("policy")
+        match &self.order {
+            Compiled::Versions(versions) => match &versions.goal {
+                Goal::Range(range) => write!(f, "semver {range}"),
+                Goal::Step(step) => write!(f, "update {step}"),
+            },
+            Compiled::Strict(strict) => write!(f, "semver {} strict", strict.range),
+            Compiled::Numeric(numeric) => write!(f, "numeric {}", numeric.0),
+            Compiled::Text(text) => write!(f, "alphabetical {}", text.0),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Patch => "patch",
+            Self::Minor => "minor",
+            Self::Major => "major",
+        })
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+        })
     }
 }

@@ -1,113 +1,139 @@
-//! Reading registries. (contract)
+//! Reading registries: the tags of a repository, and the digest behind a tag.
+//!
+//! Owns the OCI distribution protocol (<https://github.com/opencontainers/distribution-spec>) as real registries
+//! speak it: credentials and tokens, pages, limits, retries, and all that a hostile or broken registry may answer.
+//! What it hands out is complete and checked, or an [`Error`] that says what to do next. Hides HTTP altogether.
+//!
+//! A request passes these layers, each a file: [`Client`] → `listing` or `manifest` (what is asked) → `session`
+//! (authentication, with `credential`, `challenge` and `token`) → `wire` (retries, redirects, limits, with `trust`
+//! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+mod challenge;
+mod config;
+mod credential;
+mod docker_config;
+mod error;
+mod host;
+mod link;
+mod listing;
+mod manifest;
+mod ping;
+mod session;
+mod tls;
+mod token;
+mod trust;
+mod wire;
 
-use crate::error::{Classified, Verdict};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
 use crate::image::{Digest, Registry, Repository, TagList, TagRef};
-use crate::redact::SecretSource;
 
-/// How to reach registries.
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    /// The hosts that the policy file names.
-    pub hosts: BTreeMap<Registry, Host>,
-    /// Docker's config file, for credentials of hosts without `auth`.
-    pub docker_config: Option<PathBuf>,
+use credential::Credentials;
+use docker_config::DockerConfig;
+use host::{Host as Peer, lock};
+use session::Session;
+use token::Tokens;
+
+pub use config::{Auth, Config, Host};
+pub use error::{Cause, Error, Innermost, Refusal};
+pub use ping::Greeting;
+pub use tls::install_crypto_provider;
+
+/// A client of all registries; cheap to clone, and its clones share connections, tokens and limits.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    http: reqwest::Client,
+    hosts: Mutex<HashMap<Registry, Arc<Peer>>>,
+    credentials: Credentials,
+    tokens: Tokens,
 }
 
-/// How to reach one registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The credential; none means Docker's config file, else anonymous.
-    pub auth: Option<Auth>,
-    /// Speak HTTP without TLS.
-    pub plain_http: bool,
-    /// A PEM file of certificate authorities trusted beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Requests in flight at once.
-    pub concurrency: usize,
-    /// Requests a second, at most.
-    pub rate: Option<u32>,
-    /// The deadline of one request, body included.
-    pub timeout: Duration,
-    /// Further hosts that may be sent this registry's credential for a token.
-    pub token_hosts: Vec<String>,
-}
-
-/// A credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// User name and password.
-    Basic {
-        /// The user.
-        username: String,
-        /// The password.
-        password: SecretSource,
-    },
-    /// A bearer token sent as it is.
-    Bearer(SecretSource),
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Self {
-            auth: None,
-            plain_http: false,
-            ca_file: None,
-            concurrency: 8,
-            rate: None,
-            timeout: Duration::from_secs(30),
-            token_hosts: Vec::new(),
-        }
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.0.config).finish_non_exhaustive()
     }
 }
-
-/// Why a registry could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// To be replaced.
-    #[error("not yet")]
-    NotYet,
-}
-
-impl Classified for Error {
-    fn verdict(&self) -> Verdict {
-        Verdict::RETRY
-    }
-}
-
-/// A client of all registries; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Client {}
 
 impl Client {
     /// Makes a client; contacts nobody.
     ///
     /// # Errors
     /// If a certificate file cannot be used.
-    #[allow(clippy::needless_pass_by_value)]
     pub fn new(config: Config) -> Result<Self, Error> {
-        let _ = config;
-        Ok(Self {})
+        let http = tls::client(None).map_err(|cause| Error::Client { cause: Arc::new(cause) })?;
+        let mut hosts = HashMap::new();
+        for (registry, host) in &config.hosts {
+            let peer = peer(registry, host, &http, &config)?;
+            hosts.insert(registry.clone(), Arc::new(peer));
+        }
+        let credentials = Credentials::new(config.docker_config.clone().map(DockerConfig::new));
+        Ok(Self(Arc::new(Inner { config, http, hosts: Mutex::new(hosts), credentials, tokens: Tokens::default() })))
     }
 
     /// Lists all tags of a repository: all of them or an error, never a part.
     ///
     /// # Errors
-    /// If any page could not be read.
+    /// If any page could not be read, or holds what cannot be a tag.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Error> {
-        let _ = repository;
-        Err(Error::NotYet)
+        let host = self.host(repository.registry())?;
+        let listed = listing::tags(&self.session(&host, Some(repository)), repository).await;
+        listed.map_err(|cause| Error::Tags { repository: repository.clone(), cause: Arc::new(cause) })
     }
 
-    /// Returns the digest that a tag stands for now.
+    /// Returns the digest that a tag stands for now: of the image index where there is one, else of the manifest.
     ///
     /// # Errors
-    /// If it could not be learned.
+    /// If it could not be learned, or is not the digest of what the registry gives.
     pub async fn digest(&self, repository: &Repository, tag: TagRef<'_>) -> Result<Digest, Error> {
-        let _ = (repository, tag);
-        Err(Error::NotYet)
+        let host = self.host(repository.registry())?;
+        let digest = manifest::digest(&self.session(&host, Some(repository)), repository, tag).await;
+        digest.map_err(|cause| Error::Digest { repository: repository.clone(), tag: tag.to_tag(), cause: Arc::new(cause) })
     }
+
+    /// Greets a registry (`GET /v2/`), with its credential if it wants one.
+    ///
+    /// # Errors
+    /// If it cannot be reached, is no registry, or refuses the credential.
+    pub async fn ping(&self, registry: &Registry) -> Result<Greeting, Error> {
+        let host = self.host(registry)?;
+        let greeted = ping::ping(&self.session(&host, None)).await;
+        greeted.map_err(|cause| Error::Ping { registry: registry.clone(), cause: Arc::new(cause) })
+    }
+
+    /// Returns how many requests were made for each registry since the start, those for tokens and repeated ones included.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(Registry, u64)> {
+        let mut counts: Vec<_> = lock(&self.0.hosts).iter().map(|(registry, host)| (registry.clone(), host.requests())).collect();
+        counts.sort_unstable();
+        counts
+    }
+
+    fn host(&self, registry: &Registry) -> Result<Arc<Peer>, Error> {
+        let mut hosts = lock(&self.0.hosts);
+        if let Some(host) = hosts.get(registry) {
+            return Ok(Arc::clone(host));
+        }
+        let host = Arc::new(peer(registry, &Host::default(), &self.0.http, &self.0.config)?);
+        hosts.insert(registry.clone(), Arc::clone(&host));
+        Ok(host)
+    }
+
+    fn session<'a>(&'a self, host: &'a Peer, repository: Option<&'a Repository>) -> Session<'a> {
+        Session { host, repository, credentials: &self.0.credentials, tokens: &self.0.tokens }
+    }
+}
+
+/// Makes a host ready; only one with its own authorities needs its own connections.
+fn peer(registry: &Registry, host: &Host, shared: &reqwest::Client, config: &Config) -> Result<Peer, Error> {
+    let http = match &host.ca_file {
+        Some(path) => tls::client(Some(path)),
+        None => Ok(shared.clone()),
+    };
+    http.and_then(|http| Peer::new(registry.clone(), host.clone(), http, config.backoff))
+        .map_err(|cause| Error::Setup { registry: registry.clone(), cause: Arc::new(cause) })
 }

@@ -1,0 +1,116 @@
+//! Deciding among very many tags, beside what parsing them as semantic versions alone takes.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use divan::Bencher;
+use tagboat::image::{Tag, TagList, TagRef};
+use tagboat::policy::{Config, Direction, Order, Policy, Question, Step};
+
+const TAGS: usize = 100_000;
+
+fn main() {
+    divan::main();
+}
+
+/// Plain versions, as a list and as text.
+fn plain() -> (Vec<String>, TagList) {
+    list((0..TAGS).map(|i| format!("{}.{}.{}", i / 10_000, i / 100 % 100, i % 100)).collect())
+}
+
+/// What busy repositories hold: versions with and without variants, builds, prereleases, commits, dates and names.
+fn mixed() -> (Vec<String>, TagList) {
+    list(
+        (0..TAGS)
+            .map(|i| {
+                let version = format!("{}.{}.{}", i / 10_000, i / 100 % 100, i % 100);
+                match i % 8 {
+                    0 | 1 => version,
+                    2 => format!("{version}-alpine3.{}", i % 20),
+                    3 => format!("{version}-debian-11-r{}", i % 50),
+                    4 => format!("{version}-rc.{}", i % 9),
+                    5 => format!("main-{i:07x}-17000{i:05}"),
+                    6 => format!("sha256-{i:064x}.sig"),
+                    _ => format!("{i:07x}"),
+                }
+            })
+            .collect(),
+    )
+}
+
+fn list(texts: Vec<String>) -> (Vec<String>, TagList) {
+    let tags = texts.iter().map(|text| TagRef::parse(text).unwrap()).collect();
+    (texts, tags)
+}
+
+fn decide(bencher: Bencher<'_, '_>, config: Config, tags: &TagList, current: &str) {
+    let policy = Policy::new(config).unwrap();
+    let current = Tag::parse(current).unwrap();
+    let question = Question { tags, current: Some(&current), hold: None };
+    bencher.bench_local(|| policy.decide(&question));
+}
+
+fn order(order: Order) -> Config {
+    Config { order: Some(order), ..Config::default() }
+}
+
+/// The baseline: parse with `semver`, take the greatest.
+#[divan::bench]
+fn baseline_semver_max_plain(bencher: Bencher<'_, '_>) {
+    let (texts, _) = plain();
+    bencher.bench_local(|| texts.iter().filter_map(|text| semver::Version::parse(text).ok()).max());
+}
+
+#[divan::bench]
+fn baseline_semver_max_mixed(bencher: Bencher<'_, '_>) {
+    let (texts, _) = mixed();
+    bencher.bench_local(|| texts.iter().filter_map(|text| semver::Version::parse(text).ok()).max());
+}
+
+#[divan::bench]
+fn update_major_plain(bencher: Bencher<'_, '_>) {
+    decide(bencher, order(Order::Update(Step::Major)), &plain().1, "1.2.3");
+}
+
+#[divan::bench]
+fn update_major_mixed(bencher: Bencher<'_, '_>) {
+    decide(bencher, order(Order::Update(Step::Major)), &mixed().1, "1.2.3");
+}
+
+#[divan::bench]
+fn update_minor_of_a_variant_mixed(bencher: Bencher<'_, '_>) {
+    decide(bencher, Config::default(), &mixed().1, "1.2.3-debian-11-r3");
+}
+
+#[divan::bench]
+fn semver_mixed(bencher: Bencher<'_, '_>) {
+    decide(bencher, order(Order::Semver(">=1.2 <9 || 12.x".into())), &mixed().1, "1.2.3");
+}
+
+#[divan::bench]
+fn semver_strict_mixed(bencher: Bencher<'_, '_>) {
+    decide(bencher, Config { strict: true, ..order(Order::Semver(">=1.2 <9 || 12.x".into())) }, &mixed().1, "1.2.3");
+}
+
+#[divan::bench]
+fn numeric_with_extract_mixed(bencher: Bencher<'_, '_>) {
+    let config = Config {
+        filter: Some("^main-[0-9a-f]+-(?<stamp>[0-9]+)$".into()),
+        extract: Some("$stamp".into()),
+        ..order(Order::Numeric(Direction::Ascending))
+    };
+    decide(bencher, config, &mixed().1, "main-0000005-1700000005");
+}
+
+#[divan::bench]
+fn alphabetical_mixed(bencher: Bencher<'_, '_>) {
+    decide(bencher, order(Order::Alphabetical(Direction::Ascending)), &mixed().1, "1.2.3");
+}
+
+/// What a trace costs when it is asked for.
+#[divan::bench]
+fn explain_update_major_mixed(bencher: Bencher<'_, '_>) {
+    let (_, tags) = mixed();
+    let policy = Policy::new(order(Order::Update(Step::Major))).unwrap();
+    let current = Tag::parse("1.2.3").unwrap();
+    let question = Question { tags: &tags, current: Some(&current), hold: None };
+    bencher.bench_local(|| policy.explain(&question));
+}

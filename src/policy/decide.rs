@@ -1,0 +1,251 @@
+//! Deciding: one pass over all tags, the same with and without a trace.
+//!
+//! Owns what holds under every order: filters, the choice of the best, no downgrades, holds, and that ties are decided by
+//! rule and never by the order in which a registry lists. Knows no order itself; that is a [`Scale`].
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::decision::{Decision, Explanation, Hold, Keep, Outcome, Verdict};
+use super::reason::{Counts, Reason, Rejection};
+use super::scale::Scale;
+use super::{Conditions, Question};
+use crate::image::{Tag, TagList, TagRef};
+
+/// Where a pass leaves what it found out about each tag.
+trait Collector<'a> {
+    /// Whether every tag is looked at, even when the decision is clear beforehand.
+    const COMPLETE: bool;
+
+    fn eligible(&mut self, tag: TagRef<'a>);
+    fn rejected(&mut self, tag: TagRef<'a>, why: &Rejection<'a>);
+    fn counts(&self) -> Counts;
+}
+
+impl<'a> Collector<'a> for Counts {
+    const COMPLETE: bool = false;
+
+    fn eligible(&mut self, _tag: TagRef<'a>) {
+        self.add();
+    }
+
+    fn rejected(&mut self, _tag: TagRef<'a>, why: &Rejection<'a>) {
+        self.reject(why.code());
+    }
+
+    fn counts(&self) -> Counts {
+        self.clone()
+    }
+}
+
+#[derive(Default)]
+struct Trace<'a> {
+    counts: Counts,
+    /// In the order of the list; `None` for tags that may be taken.
+    outcomes: Vec<(TagRef<'a>, Option<Reason>)>,
+}
+
+impl<'a> Collector<'a> for Trace<'a> {
+    const COMPLETE: bool = true;
+
+    fn eligible(&mut self, tag: TagRef<'a>) {
+        self.counts.add();
+        self.outcomes.push((tag, None));
+    }
+
+    fn rejected(&mut self, tag: TagRef<'a>, why: &Rejection<'a>) {
+        self.counts.reject(why.code());
+        self.outcomes.push((tag, Some(why.into())));
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts.clone()
+    }
+}
+
+/// What is compared in place of the tags: the tags themselves, or what `extract` makes of them.
+struct Texts<'a> {
+    conditions: &'a Conditions,
+    tags: &'a TagList,
+    extracted: Option<&'a Extracted<'a>>,
+}
+
+/// What `extract` makes of each tag of the list, of the current tag and of the held one; `None` where the filter does not match.
+struct Extracted<'a> {
+    tags: Vec<Option<Cow<'a, str>>>,
+    current: Option<Cow<'a, str>>,
+    held: Option<Cow<'a, str>>,
+}
+
+impl<'a> Extracted<'a> {
+    fn of(conditions: &Conditions, question: &Question<'a>) -> Option<Self> {
+        conditions.extracts().then(|| Self {
+            tags: question.tags.iter().map(|tag| conditions.extract(tag.as_str())).collect(),
+            current: question.current.and_then(|tag| conditions.extract(tag.as_str())),
+            held: question.hold.and_then(|hold| conditions.extract(hold.tag.as_str())),
+        })
+    }
+}
+
+impl<'a> Texts<'a> {
+    /// Visits every tag with the text to compare, or why it is rejected before it is read.
+    fn iter(&self) -> impl Iterator<Item = (TagRef<'a>, Result<&'a str, Rejection<'a>>)> + use<'a> {
+        let (conditions, extracted) = (self.conditions, self.extracted);
+        self.tags.iter().enumerate().map(move |(index, tag)| {
+            let text = conditions.screen(tag.as_str()).and_then(|()| match extracted {
+                None => Ok(tag.as_str()),
+                Some(extracted) => extracted.tags.get(index).and_then(Option::as_deref).ok_or(Rejection::Filter),
+            });
+            (tag, text)
+        })
+    }
+
+    fn of_current(&self, tag: &'a Tag) -> Option<&'a str> {
+        self.extracted.map_or(Some(tag.as_str()), |extracted| extracted.current.as_deref())
+    }
+
+    fn of_held(&self, hold: &'a Hold) -> Option<&'a str> {
+        self.extracted.map_or(Some(hold.tag.as_str()), |extracted| extracted.held.as_deref())
+    }
+}
+
+/// Decides without a trace.
+pub(super) fn decide<S: Scale>(scale: &S, conditions: &Conditions, question: &Question<'_>) -> Decision {
+    let extracted = Extracted::of(conditions, question);
+    let texts = Texts { conditions, tags: question.tags, extracted: extracted.as_ref() };
+    Pass::new(scale, &texts, question).run(&mut Counts::default()).0
+}
+
+/// Decides with a verdict for every tag.
+pub(super) fn explain<S: Scale>(scale: &S, conditions: &Conditions, question: &Question<'_>) -> Explanation {
+    let extracted = Extracted::of(conditions, question);
+    let texts = Texts { conditions, tags: question.tags, extracted: extracted.as_ref() };
+    let pass = Pass::new(scale, &texts, question);
+    let mut trace = Trace::default();
+    let (decision, best) = pass.run(&mut trace);
+    Explanation { decision, verdicts: pass.verdicts(trace, best) }
+}
+
+/// A tag that may be taken, with what it is compared by.
+type Candidate<'a, S> = (TagRef<'a>, <S as Scale>::Key<'a>);
+
+/// One question under one order.
+struct Pass<'a, S: Scale> {
+    scale: &'a S,
+    texts: &'a Texts<'a>,
+    question: Question<'a>,
+    /// The current tag's key; `None` if there is no current tag, or it cannot be read.
+    current: Option<S::Key<'a>>,
+    site: S::Site<'a>,
+}
+
+impl<'a, S: Scale> Pass<'a, S> {
+    fn new(scale: &'a S, texts: &'a Texts<'a>, question: &Question<'a>) -> Self {
+        let current = question.current.and_then(|tag| texts.of_current(tag)).and_then(|text| scale.read(text).ok());
+        let site = scale.site(current, || texts.iter().filter_map(|(_, text)| text.ok()));
+        Self { scale, texts, question: *question, current, site }
+    }
+
+    fn run<C: Collector<'a>>(&self, collector: &mut C) -> (Decision, Option<TagRef<'a>>) {
+        let refusal = self.refusal();
+        if let Some(keep) = &refusal
+            && !C::COMPLETE
+        {
+            return (Decision::Keep(keep.clone()), None);
+        }
+        let mut best: Option<Candidate<'a, S>> = None;
+        for (tag, text) in self.texts.iter() {
+            let key = text.and_then(|text| self.scale.read(text)).and_then(|key| self.scale.admit(&key, &self.site).map(|()| key));
+            match key {
+                Ok(key) => {
+                    collector.eligible(tag);
+                    if best.as_ref().is_none_or(|best| self.prefer(&(tag, key), best).is_gt()) {
+                        best = Some((tag, key));
+                    }
+                }
+                Err(why) => collector.rejected(tag, &why),
+            }
+        }
+        match refusal {
+            Some(keep) => (Decision::Keep(keep), None),
+            None => (self.conclude(best.as_ref(), collector), best.map(|(tag, _)| tag)),
+        }
+    }
+
+    /// Why nothing can be decided for the site, whatever the tags are.
+    fn refusal(&self) -> Option<Keep> {
+        // With `downgrade` it does not matter whether the best tag is newer than the current one.
+        let unordered = self.question.current.is_some() && self.current.is_none() && !self.texts.conditions.downgrade;
+        if unordered { Some(Keep::Unordered) } else { self.scale.refuses(&self.site) }
+    }
+
+    /// Compares two candidates without ties: by the order, then for the tag that is there, then for its spelling, then by bytes.
+    fn prefer(&self, a: &Candidate<'a, S>, b: &Candidate<'a, S>) -> Ordering {
+        let is_current = |tag: TagRef<'_>| self.question.current.is_some_and(|current| current.as_str() == tag.as_str());
+        self.scale
+            .compare(&a.1, &b.1, &self.site)
+            .then_with(|| is_current(a.0).cmp(&is_current(b.0)))
+            .then_with(|| self.scale.compare_spelling(&a.1, &b.1, &self.site))
+            .then_with(|| a.0.cmp(&b.0))
+    }
+
+    /// Turns the best candidate into a decision: no downgrade, and nothing that is held.
+    fn conclude(&self, best: Option<&Candidate<'a, S>>, collector: &impl Collector<'a>) -> Decision {
+        let Some((tag, key)) = best else { return Decision::NoCandidate(collector.counts()) };
+        let best = || tag.to_tag();
+        if self.question.current.is_some_and(|current| current.as_str() == tag.as_str()) {
+            return Decision::Keep(Keep::UpToDate);
+        }
+        let order = self.current.map_or(Ordering::Greater, |current| self.scale.compare(key, &current, &self.site));
+        match order {
+            Ordering::Equal => return Decision::Keep(Keep::UpToDate),
+            Ordering::Less if !self.texts.conditions.downgrade => return Decision::Keep(Keep::Ahead { best: best() }),
+            Ordering::Less | Ordering::Greater => {}
+        }
+        match self.question.hold {
+            Some(hold) if self.is_held(hold, *tag, key, order) => Decision::Keep(Keep::Held { best: best(), hold: hold.clone() }),
+            _ => Decision::Move { to: best() },
+        }
+    }
+
+    /// A held tag does not come back, and nothing older takes its place as an upgrade. What lowers the site on purpose may go on.
+    fn is_held(&self, hold: &'a Hold, tag: TagRef<'a>, key: &S::Key<'a>, order: Ordering) -> bool {
+        if hold.tag.as_str() == tag.as_str() {
+            return true;
+        }
+        let held = self.texts.of_held(hold).and_then(|text| self.scale.read(text).ok());
+        order.is_gt() && held.is_some_and(|held| self.scale.compare(key, &held, &self.site).is_le())
+    }
+
+    /// Sorts the traced tags newest first, and says of those that are older than the current tag that they are.
+    fn verdicts(&self, trace: Trace<'a>, best: Option<TagRef<'a>>) -> Vec<Verdict> {
+        let mut rows: Vec<_> = (trace.outcomes.into_iter().zip(self.texts.iter()).enumerate())
+            .map(|(index, ((tag, reason), (_, text)))| {
+                let key = text.and_then(|text| self.scale.read(text)).ok();
+                (tag, key, self.outcome(tag, key.as_ref(), reason, best), index)
+            })
+            .collect();
+        rows.sort_by(|(a, x, ..), (b, y, ..)| match (x, y) {
+            (Some(x), Some(y)) => self.prefer(&(*b, *y), &(*a, *x)),
+            (None, None) => b.cmp(a),
+            _ => y.is_some().cmp(&x.is_some()),
+        });
+        let extracted =
+            |index: usize| self.texts.extracted.and_then(|e| e.tags.get(index)).and_then(|text| text.as_deref().map(str::to_owned));
+        rows.into_iter().map(|(tag, _, outcome, index)| Verdict { tag: tag.to_tag(), extracted: extracted(index), outcome }).collect()
+    }
+
+    fn outcome(&self, tag: TagRef<'a>, key: Option<&S::Key<'a>>, reason: Option<Reason>, best: Option<TagRef<'a>>) -> Outcome {
+        if let Some(reason) = reason {
+            return Outcome::Rejected(reason);
+        }
+        let is_older = |key: &S::Key<'a>| self.current.is_some_and(|current| self.scale.compare(key, &current, &self.site).is_lt());
+        match self.question.current {
+            Some(current) if !self.texts.conditions.downgrade && key.is_some_and(is_older) => {
+                Outcome::Rejected((&Rejection::Older { than: current.as_str() }).into())
+            }
+            _ if best == Some(tag) => Outcome::Chosen,
+            _ => Outcome::Eligible,
+        }
+    }
+}

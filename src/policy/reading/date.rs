@@ -1,0 +1,70 @@
+//! Dates among the numbers of a tag.
+
+use std::ops::RangeInclusive;
+
+const YEARS: RangeInclusive<u32> = 1990..=2099;
+
+/// A date found at the start of a text.
+pub(super) struct Date {
+    /// How many bytes it takes.
+    pub(super) length: usize,
+    /// How many numbers it has.
+    pub(super) parts: usize,
+}
+
+/// Finds a date at the start of `text`, whose first `length` bytes are `parts` dotted numbers.
+///
+/// Known are `2024-01-15` and `2024-01`, `20240115` with further digits for a time or dotted counters behind it, and either
+/// followed by a time of day as in `2024-01-15T10-20-30Z`. Dotted dates (`2024.01.15`) are left to be versions.
+pub(super) fn find(text: &str, length: usize, parts: usize) -> Option<Date> {
+    let bytes = text.as_bytes();
+    let first = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
+    let mut date = match first {
+        4 if parts == 1 => dashed(bytes)?,
+        8 | 10 | 12 | 14 if is_day(number(bytes, 0, 4)?, number(bytes, 4, 2)?, number(bytes, 6, 2)?) => Date { length, parts },
+        _ => return None,
+    };
+    if let Some((time, parts)) = time_of_day(&bytes[date.length..]) {
+        date = Date { length: date.length + time, parts: date.parts + parts };
+    }
+    Some(date)
+}
+
+/// `2024-01-15` or `2024-01`.
+fn dashed(bytes: &[u8]) -> Option<Date> {
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let (year, month) = (number(bytes, 0, 4)?, number(bytes, 5, 2)?);
+    if bytes.get(4) != Some(&b'-') || is_digit(7) || !is_day(year, month, 1) {
+        return None;
+    }
+    match number(bytes, 8, 2) {
+        Some(day) if bytes.get(7) == Some(&b'-') && !is_digit(10) => is_day(year, month, day).then_some(Date { length: 10, parts: 3 }),
+        _ => Some(Date { length: 7, parts: 2 }),
+    }
+}
+
+/// `T102030`, `T10-20-30` or `T10.20.30`, with `Z` behind it or not: its bytes and how many numbers it has.
+fn time_of_day(bytes: &[u8]) -> Option<(usize, usize)> {
+    if bytes.first() != Some(&b'T') {
+        return None;
+    }
+    let digits = |from: usize, count: usize| number(bytes, from, count).is_some();
+    let separated = |at: usize| matches!(bytes.get(at), Some(b'-' | b'.'));
+    let (length, parts) = if digits(1, 6) {
+        (7, 1)
+    } else if digits(1, 2) && separated(3) && digits(4, 2) && separated(6) && digits(7, 2) {
+        (9, 3)
+    } else {
+        return None;
+    };
+    Some((length + usize::from(bytes.get(length) == Some(&b'Z')), parts))
+}
+
+fn number(bytes: &[u8], from: usize, count: usize) -> Option<u32> {
+    let digits = bytes.get(from..from + count)?;
+    digits.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+}
+
+fn is_day(year: u32, month: u32, day: u32) -> bool {
+    YEARS.contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
+}

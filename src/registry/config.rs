@@ -1,0 +1,73 @@
+//! How registries are to be reached, as the policy file says it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::image::Registry;
+use crate::redact::SecretSource;
+use crate::retry::Backoff;
+
+/// How to reach registries.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The hosts that the policy file names.
+    pub hosts: BTreeMap<Registry, Host>,
+    /// Docker's config file, for credentials of hosts without `auth`; a file that does not exist is as good as none.
+    pub docker_config: Option<PathBuf>,
+    /// The delays between attempts at one request, where the registry does not name its own.
+    pub backoff: Backoff,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { hosts: BTreeMap::new(), docker_config: None, backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)) }
+    }
+}
+
+/// How to reach one registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The credential; none means Docker's config file, else anonymous.
+    pub auth: Option<Auth>,
+    /// Speak HTTP without TLS.
+    pub plain_http: bool,
+    /// A PEM file of certificate authorities trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Requests in flight at once.
+    pub concurrency: usize,
+    /// Requests a second, at most.
+    pub rate: Option<u32>,
+    /// The deadline of one request, body included.
+    pub timeout: Duration,
+    /// Further hosts (`auth.example.com`, with a port if it is not the scheme's own) that may be sent this registry's credential for a token.
+    pub token_hosts: Vec<String>,
+}
+
+/// A credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// User name and password.
+    Basic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: SecretSource,
+    },
+    /// A bearer token sent as it is.
+    Bearer(SecretSource),
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            auth: None,
+            plain_http: false,
+            ca_file: None,
+            concurrency: 8,
+            rate: None,
+            timeout: Duration::from_secs(30),
+            token_hosts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Why a registry could not be read, what to do next, and what a person can do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::error::{Classified, Verdict};
+use crate::image::{ParseError, Registry, Repository, Tag};
+use crate::redact::{SafeUrl, SecretError};
+
+/// What could not be done at a registry; the reason is its source.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The tags of a repository could not all be listed.
+    #[error("listing tags of {repository}")]
+    Tags {
+        /// The repository.
+        repository: Repository,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The digest of a tag could not be learned.
+    #[error("reading the digest of {repository}:{tag}")]
+    Digest {
+        /// The repository.
+        repository: Repository,
+        /// The tag.
+        tag: Tag,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The registry could not be greeted.
+    #[error("connecting to {registry}")]
+    Ping {
+        /// The registry.
+        registry: Registry,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The client could not be made ready for a host.
+    #[error("preparing the connection to {registry}")]
+    Setup {
+        /// The registry.
+        registry: Registry,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The client could not be made at all.
+    #[error("preparing the connection to registries")]
+    Client {
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+}
+
+/// Why something could not be done at a registry.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The answer was a refusal or a failure.
+    #[error("{0}")]
+    Answer(Refusal),
+    /// The registry asked for patience a while ago; it has not been asked again.
+    #[error("the registry asked to wait another {} s before the next request", after.as_secs())]
+    Throttled {
+        /// How long it still wants to be left alone.
+        after: Duration,
+    },
+    /// No connection, or one that broke.
+    #[error("no answer from {host}")]
+    Network {
+        /// The host that was spoken to.
+        host: String,
+        /// What happened.
+        #[source]
+        source: Innermost,
+    },
+    /// The host's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted")]
+    Certificate {
+        /// The host that was spoken to.
+        host: String,
+        /// What is wrong with it.
+        #[source]
+        source: Innermost,
+    },
+    /// The deadline passed.
+    #[error("{host} did not answer in full within {} s", after.as_secs_f32())]
+    Timeout {
+        /// The host that was spoken to.
+        host: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// An answer is longer than any honest one.
+    #[error("{what} is longer than {limit} bytes")]
+    TooLong {
+        /// What was being read.
+        what: &'static str,
+        /// The most that is read of it.
+        limit: usize,
+    },
+    /// An answer is a web page, as log-in pages and proxies give it.
+    #[error("the registry answered with a web page instead of {expected}")]
+    WebPage {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// An answer is not the JSON that it should be.
+    #[error("the answer is not {expected}")]
+    Json {
+        /// What was expected.
+        expected: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The listing holds something that is no tag.
+    #[error("the listing holds a tag that cannot be one")]
+    InvalidTag(#[source] ParseError),
+    /// The listing does not end.
+    #[error("the listing does not end: {0}")]
+    Endless(&'static str),
+    /// The listing goes on at a place that must not be followed.
+    #[error("the listing goes on at {link}, which is not where it began")]
+    ForeignLink {
+        /// Where the next page would be.
+        link: SafeUrl,
+    },
+    /// The manifest is of a kind that has no use here.
+    #[error("the registry answered with `{0}` instead of an image manifest or index")]
+    MediaType(String),
+    /// The content is not what its digest says.
+    #[error("the manifest's own digest is {actual}, but the registry says {claimed}")]
+    DigestMismatch {
+        /// What the registry says.
+        claimed: String,
+        /// What was computed.
+        actual: String,
+    },
+    /// A redirect that must not be followed.
+    #[error("the redirect to {to} was not followed: {reason}")]
+    Redirect {
+        /// Where it leads, cleaned for printing.
+        to: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The registry names a token server that must not be asked.
+    #[error("the registry sends for a token to {realm}: {reason}")]
+    Realm {
+        /// The token server as named, cleaned for printing.
+        realm: String,
+        /// Why it is not asked.
+        reason: &'static str,
+        /// Whether `token_hosts` would help.
+        listable: bool,
+    },
+    /// The registry wants an authentication that is not known.
+    #[error("the registry wants an authentication that is neither Basic nor Bearer")]
+    Challenge,
+    /// The token server's answer holds no token.
+    #[error("the token server {host} answered without a token")]
+    NoToken {
+        /// The token server.
+        host: String,
+    },
+    /// A secret could not be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A credential holds what cannot be sent.
+    #[error("the credential holds characters that cannot be sent in a header")]
+    Unsendable,
+    /// Docker's config file could not be read.
+    #[error("reading Docker's config file {}", path.display())]
+    DockerConfig {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Docker's config file leaves the credential to a helper program.
+    #[error("Docker's config file leaves the credential of {registry} to the helper program docker-credential-{helper}, which is not run")]
+    CredentialHelper {
+        /// The registry.
+        registry: Registry,
+        /// The helper's name.
+        helper: String,
+    },
+    /// A certificate file could not be used.
+    #[error("reading the certificates in {}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The HTTP client could not be built.
+    #[error("the HTTP client cannot be built")]
+    Client(#[source] Innermost),
+    /// A host that does not make a URL.
+    #[error("`{0}` does not make a URL")]
+    Url(String),
+    /// A failure that was met while another request of the same kind was waited for.
+    #[error(transparent)]
+    Shared(Arc<Cause>),
+}
+
+/// An answer that is a refusal or a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The token server's host, if it was that and not the registry.
+    pub token_server: Option<String>,
+    /// The status.
+    pub status: StatusCode,
+    /// What the server says about it, cleaned.
+    pub message: Option<String>,
+    /// How long it wants to be left alone.
+    pub after: Option<Duration>,
+    /// Whether a credential was sent.
+    pub authenticated: bool,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.token_server {
+            Some(host) => write!(f, "the token server {host} answered {}", self.status)?,
+            None => write!(f, "the registry answered {}", self.status)?,
+        }
+        self.message.iter().try_for_each(|message| write!(f, ": {message}"))
+    }
+}
+
+/// A transport error that prints as its innermost cause only: the layers above it repeat it or say nothing.
+#[derive(Debug)]
+pub struct Innermost(reqwest::Error);
+
+impl Innermost {
+    pub(super) fn new(error: reqwest::Error) -> Self {
+        // A URL may hold a signature in its query.
+        Self(error.without_url())
+    }
+}
+
+impl fmt::Display for Innermost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut error: &dyn std::error::Error = &self.0;
+        while let Some(cause) = error.source() {
+            error = cause;
+        }
+        f.write_str(&crate::redact::one_line(&error.to_string(), 200))
+    }
+}
+
+impl std::error::Error for Innermost {}
+
+impl Cause {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
+            Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
+            Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
+            Self::Json { source, .. } if source.is_eof() => Verdict::RETRY,
+            Self::Shared(cause) => cause.verdict(),
+            _ => Verdict::Stalled,
+        }
+    }
+
+    fn hint(&self, registry: &str) -> Option<String> {
+        let hint = match self {
+            Self::Answer(refusal) => return refusal.hint(registry),
+            Self::Throttled { .. } => format!("lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`"),
+            Self::Network { .. } | Self::Timeout { .. } => {
+                format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
+            }
+            Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
+            Self::WebPage { .. } => {
+                format!("see whether {registry} is a registry's host, and whether a log-in page or proxy stands before it")
+            }
+            Self::ForeignLink { .. } => {
+                "set the registry's own external address right; its listing names another host or scheme".to_owned()
+            }
+            Self::Realm { listable: true, .. } => {
+                format!("if it may have the credential, add it to `token_hosts` of [registry.\"{registry}\"]")
+            }
+            Self::CredentialHelper { .. } => format!("give the credential as `auth` of [registry.\"{registry}\"]"),
+            Self::Secret(_) => "see whether the file is mounted and may be read".to_owned(),
+            Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
+            Self::Shared(cause) => return cause.hint(registry),
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+/// Says whether a status may pass by itself.
+pub(super) fn is_temporary(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+}
+
+impl Refusal {
+    fn hint(&self, registry: &str) -> Option<String> {
+        let hint = match self.status {
+            StatusCode::UNAUTHORIZED if !self.authenticated => {
+                format!(
+                    "give a credential as `auth` of [registry.\"{registry}\"]; many registries answer so for names that do not exist, too"
+                )
+            }
+            StatusCode::UNAUTHORIZED => format!("the credential for {registry} is wrong or has expired"),
+            StatusCode::FORBIDDEN => "the credential must be allowed to pull from this repository".to_owned(),
+            StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
+            StatusCode::TOO_MANY_REQUESTS => {
+                format!(
+                    "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
+                )
+            }
+            _ => return None,
+        };
+        Some(hint)
+    }
+}
+
+impl Error {
+    /// Returns why.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        match self {
+            Self::Tags { cause, .. }
+            | Self::Digest { cause, .. }
+            | Self::Ping { cause, .. }
+            | Self::Setup { cause, .. }
+            | Self::Client { cause } => cause,
+        }
+    }
+
+    /// Returns the registry, unless the error is of no single one.
+    #[must_use]
+    pub fn registry(&self) -> Option<&Registry> {
+        match self {
+            Self::Tags { repository, .. } | Self::Digest { repository, .. } => Some(repository.registry()),
+            Self::Ping { registry, .. } | Self::Setup { registry, .. } => Some(registry),
+            Self::Client { .. } => None,
+        }
+    }
+
+    /// Says whether the registry answered that it does not have the repository or tag.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.cause(), Cause::Answer(refusal) if refusal.token_server.is_none() && refusal.status == StatusCode::NOT_FOUND)
+    }
+}
+
+impl Classified for Error {
+    fn verdict(&self) -> Verdict {
+        self.cause().verdict()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.cause().hint(self.registry().map_or("the registry", Registry::as_str))
+    }
+}

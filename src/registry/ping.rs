@@ -1,0 +1,82 @@
+//! The greeting: does a registry answer, and how does it let this client in?
+
+use std::fmt;
+
+use reqwest::{Method, StatusCode};
+
+use super::challenge::{self, Challenge};
+use super::credential::Credential;
+use super::error::Cause;
+use super::session::Session;
+use super::wire::{self, Request};
+
+/// A greeting is `{}`; some write more.
+const LARGEST: usize = 64 * 1024;
+
+/// How a registry lets this client in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Greeting {
+    /// It asks for nothing.
+    Open,
+    /// It gives anonymous tokens, or wants a credential that there is none of: only its repositories can tell.
+    Anonymous,
+    /// It took the user's password.
+    Password {
+        /// The user.
+        username: String,
+    },
+    /// It took a token, got with the user's password.
+    Token {
+        /// The user.
+        username: String,
+    },
+    /// It took the token of the policy file.
+    FixedToken,
+}
+
+impl fmt::Display for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("open to all"),
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Password { username } => write!(f, "as {username}, by password"),
+            Self::Token { username } => write!(f, "as {username}, by token"),
+            Self::FixedToken => f.write_str("by the given token"),
+        }
+    }
+}
+
+pub(super) async fn ping(session: &Session<'_>) -> Result<Greeting, Cause> {
+    let what = "the greeting";
+    let request = Request {
+        method: Method::GET,
+        url: session.host.base.clone(),
+        accept: "application/json",
+        what,
+        limit: LARGEST,
+        follow_redirects: true,
+    };
+    let credential = session.credentials.find(session.host, None)?;
+    if credential.is_none() {
+        let answer = wire::send(session.host, &request, None).await?;
+        return match answer.status {
+            StatusCode::UNAUTHORIZED if challenge::choose(&answer.headers).is_some() => Ok(Greeting::Anonymous),
+            status if status.is_success() && !answer.is_web_page() => Ok(Greeting::Open),
+            status if status.is_success() => Err(Cause::WebPage { expected: "a registry's greeting" }),
+            _ => Err(answer.refused()),
+        };
+    }
+    let answer = session.send(&request).await?;
+    if !answer.status.is_success() {
+        return Err(answer.refused());
+    }
+    if answer.is_web_page() {
+        return Err(Cause::WebPage { expected: "a registry's greeting" });
+    }
+    Ok(match (credential, session.host.challenge()) {
+        (Some(Credential::Bearer(_)), _) => Greeting::FixedToken,
+        (Some(Credential::Basic { username, .. }), Some(Challenge::Basic)) => Greeting::Password { username },
+        (Some(Credential::Basic { username, .. }), Some(Challenge::Bearer { .. })) => Greeting::Token { username },
+        (None, _) | (_, None) => Greeting::Open,
+    })
+}

@@ -1,0 +1,98 @@
+//! Requests that authenticate themselves: the challenge is learned once a host, a refused token is replaced once.
+
+use reqwest::StatusCode;
+
+use crate::image::Repository;
+use crate::redact::Secret;
+
+use super::challenge::{self, Challenge};
+use super::credential::{Credential, Credentials, bearer};
+use super::error::Cause;
+use super::host::Host;
+use super::token::{Key, Tokens};
+use super::wire::{self, Answer, Authorization, Request};
+
+/// What authenticates the requests about one repository, or about a registry as a whole.
+pub(super) struct Session<'a> {
+    pub(super) host: &'a Host,
+    pub(super) repository: Option<&'a Repository>,
+    pub(super) credentials: &'a Credentials,
+    pub(super) tokens: &'a Tokens,
+}
+
+/// What was sent along with a request.
+struct Sent {
+    authorization: Authorization,
+    /// The token, if it is one that can be replaced.
+    token: Option<Secret>,
+}
+
+impl Session<'_> {
+    /// Makes a request, authenticated as far as the registry wants it. Any status but 401 comes back as an answer.
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer, Cause> {
+        if !self.host.is_own(&request.url) {
+            // Pages that a redirect led to: another host, which gets no credential.
+            return checked(wire::send(self.host, request, None).await?);
+        }
+        let credential = self.credentials.find(self.host, self.repository)?;
+        let sent = match self.host.challenge() {
+            Some(challenge) => self.answer(&challenge, credential.as_ref(), None).await?,
+            None => self.unasked(credential.as_ref())?,
+        };
+        let answer = wire::send(self.host, request, sent.as_ref().map(|sent| &sent.authorization)).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || !self.host.is_own(&answer.url) {
+            return checked(answer);
+        }
+        let Some(challenge) = challenge::choose(&answer.headers) else {
+            return Err(if answer.headers.contains_key(reqwest::header::WWW_AUTHENTICATE) { Cause::Challenge } else { answer.refused() });
+        };
+        let again = self.answer(&challenge, credential.as_ref(), sent.as_ref().and_then(|sent| sent.token.as_ref())).await?;
+        let Some(again) = again.filter(|again| sent.as_ref().is_none_or(|sent| sent.authorization.header != again.authorization.header))
+        else {
+            // There is nothing else to try.
+            return Err(answer.refused());
+        };
+        self.host.learn(challenge);
+        checked(wire::send(self.host, request, Some(&again.authorization)).await?)
+    }
+
+    /// Returns what to send before any challenge: only a token that was given for just this.
+    fn unasked(&self, credential: Option<&Credential>) -> Result<Option<Sent>, Cause> {
+        match credential {
+            Some(Credential::Bearer(token)) => Ok(Some(Sent { authorization: bearer(token, false)?, token: None })),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns what answers a challenge; nothing if it wants a password and there is none.
+    async fn answer(
+        &self,
+        challenge: &Challenge,
+        credential: Option<&Credential>,
+        refused: Option<&Secret>,
+    ) -> Result<Option<Sent>, Cause> {
+        if let Some(Credential::Bearer(_)) = credential {
+            return self.unasked(credential);
+        }
+        match challenge {
+            Challenge::Basic => {
+                let authorization = credential.map(Credential::authorization).transpose()?;
+                Ok(authorization.map(|authorization| Sent { authorization, token: None }))
+            }
+            Challenge::Bearer { realm, service } => {
+                let key = Key {
+                    registry: self.host.registry.clone(),
+                    realm: realm.clone(),
+                    service: service.clone(),
+                    scope: self.repository.map(|repository| format!("repository:{}:pull", repository.name())),
+                };
+                let token = self.tokens.get(self.host, &key, credential, refused).await?;
+                Ok(Some(Sent { authorization: bearer(&token, credential.is_none())?, token: Some(token) }))
+            }
+        }
+    }
+}
+
+fn checked(answer: Answer) -> Result<Answer, Cause> {
+    if answer.status == StatusCode::UNAUTHORIZED { Err(answer.refused()) } else { Ok(answer) }
+}

@@ -1,0 +1,246 @@
+//! One request and its answer: limits, deadline, redirects, retries. Knows nothing of tokens.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oci_distribution::errors::{OciEnvelope, OciErrorCode};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use crate::redact::Redactor;
+use crate::retry::parse_retry_after;
+
+use super::error::{Cause, Innermost, Refusal};
+use super::host::{Host, LONGEST_PAUSE};
+use super::{tls, trust};
+
+/// Tries at one request; more are the engine's to make, later.
+const ATTEMPTS: u32 = 4;
+/// All waits between the tries of one request together.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A registry that asks for more than a day is asked again after a day.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Hops: registry, storage, its mirror, and some to spare.
+const REDIRECTS: usize = 5;
+/// As much of a refusal is read as a person could.
+const REFUSAL_BODY: usize = 16 * 1024;
+/// As much of its message is shown as fits a log line.
+const REFUSAL_MESSAGE: usize = 200;
+
+/// A request to be made.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) accept: &'static str,
+    /// What is being read, for messages.
+    pub(super) what: &'static str,
+    /// The most that is read of a good answer's body.
+    pub(super) limit: usize,
+    pub(super) follow_redirects: bool,
+}
+
+/// A credential on the wire, with the secrets that must not come back in a message.
+#[derive(Clone)]
+pub(super) struct Authorization {
+    pub(super) header: HeaderValue,
+    pub(super) redactor: Redactor,
+    /// A token that anybody gets.
+    pub(super) anonymous: bool,
+}
+
+/// An answer, read in full.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// Who answered: after redirects this is not who was asked.
+    pub(super) url: Url,
+    authenticated: bool,
+    message: Option<String>,
+}
+
+impl Answer {
+    /// Turns the answer into the error that it is.
+    pub(super) fn refused(self) -> Cause {
+        Cause::Answer(self.refusal())
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        Refusal {
+            token_server: None,
+            status: self.status,
+            message: self.message.clone(),
+            after: retry_after(&self.headers),
+            authenticated: self.authenticated,
+        }
+    }
+
+    /// Returns the media type without parameters, in lower case.
+    pub(super) fn media_type(&self) -> Option<String> {
+        let value = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        Some(value.split(';').next()?.trim().to_ascii_lowercase()).filter(|kind| !kind.is_empty())
+    }
+
+    /// Says whether this is a web page.
+    pub(super) fn is_web_page(&self) -> bool {
+        self.media_type().as_deref() == Some("text/html") || self.body.trim_ascii_start().starts_with(b"<")
+    }
+}
+
+/// Makes a request, and again where that may help: connections that fail, 429 and the 5xx of tired servers.
+///
+/// Every other status comes back as an answer.
+pub(super) async fn send(host: &Host, request: &Request, authorization: Option<&Authorization>) -> Result<Answer, Cause> {
+    let mut patience = PATIENCE;
+    let mut failures = 0;
+    loop {
+        let (cause, after) = match exchange(host, request, authorization).await {
+            Ok(answer) if !may_pass(answer.status) => return Ok(answer),
+            Ok(answer) => {
+                let after = retry_after(&answer.headers);
+                if let Some(wait) = after {
+                    host.pause(wait);
+                }
+                (answer.refused(), after)
+            }
+            Err(cause @ Cause::Network { .. }) => (cause, None),
+            Err(cause) => return Err(cause),
+        };
+        failures += 1;
+        let wait = after.unwrap_or_else(|| host.backoff.delay(failures));
+        if failures >= ATTEMPTS || wait > patience || wait > LONGEST_PAUSE {
+            return Err(cause);
+        }
+        patience = patience.saturating_sub(wait);
+        tracing::debug!(registry = %host.registry, failures, wait_ms = wait.as_millis(), reason = %crate::error::chain(&cause), "asking again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn may_pass(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now(), LONGEST_RETRY_AFTER)
+}
+
+/// Makes a request once, within the deadline, and follows its redirects.
+async fn exchange(host: &Host, request: &Request, authorization: Option<&Authorization>) -> Result<Answer, Cause> {
+    let _turn = host.turn().await?;
+    let after = host.config.timeout;
+    let timeout = |_| Cause::Timeout { host: name(&request.url), after };
+    tokio::time::timeout(after, follow(host, request, authorization)).await.map_err(timeout)?
+}
+
+async fn follow(host: &Host, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
+    let mut url = request.url.clone();
+    for _ in 0..=REDIRECTS {
+        let mut builder = host.http.request(request.method.clone(), url.clone()).header(ACCEPT, request.accept);
+        if let Some(authorization) = authorization {
+            builder = builder.header(AUTHORIZATION, authorization.header.clone());
+        }
+        let response = builder.send().await.map_err(|error| network(&url, error))?;
+        let Some(location) = location(&response, request)? else {
+            return read(response, url, request, authorization).await;
+        };
+        let next = trust::redirect(&url, &location, &host.base)?;
+        if next.origin() != url.origin() {
+            // Gone for good: a redirect back does not bring it back.
+            authorization = None;
+        }
+        url = next;
+    }
+    Err(Cause::Redirect { to: name(&url), reason: "there were too many" })
+}
+
+/// Returns where an answer redirects to.
+fn location(response: &reqwest::Response, request: &Request) -> Result<Option<String>, Cause> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
+    let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
+    if request.follow_redirects {
+        return Ok(Some(location));
+    }
+    Err(Cause::Redirect {
+        to: crate::redact::one_line(location.split('?').next().unwrap_or_default(), 100),
+        reason: "token servers do not redirect",
+    })
+}
+
+async fn read(
+    mut response: reqwest::Response,
+    url: Url,
+    request: &Request,
+    authorization: Option<&Authorization>,
+) -> Result<Answer, Cause> {
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let limit = if status.is_success() { request.limit } else { REFUSAL_BODY };
+    let mut body = Vec::new();
+    // Counted as it comes and after decompression: lengths in headers are only claims.
+    while let Some(chunk) = response.chunk().await.map_err(|error| network(&url, error))? {
+        let room = limit - body.len();
+        if chunk.len() > room {
+            if status.is_success() {
+                return Err(Cause::TooLong { what: request.what, limit });
+            }
+            body.extend_from_slice(&chunk[..room]);
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut answer = Answer {
+        status,
+        headers,
+        body,
+        url,
+        authenticated: authorization.is_some_and(|authorization| !authorization.anonymous),
+        message: None,
+    };
+    if !status.is_success() {
+        let none = Redactor::default();
+        answer.message = message(&answer, authorization.map_or(&none, |authorization| &authorization.redactor));
+    }
+    Ok(answer)
+}
+
+fn network(url: &Url, error: reqwest::Error) -> Cause {
+    let host = name(url);
+    if tls::is_certificate_error(&error) {
+        return Cause::Certificate { host, source: Innermost::new(error) };
+    }
+    Cause::Network { host, source: Innermost::new(error) }
+}
+
+/// Returns a URL's host as people write it.
+pub(super) fn name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Finds what a refusal says: the OCI error, else its text if that is short and no web page.
+fn message(answer: &Answer, redactor: &Redactor) -> Option<String> {
+    let text = match serde_json::from_slice::<OciEnvelope>(&answer.body) {
+        Ok(envelope) => {
+            let error = envelope.errors.into_iter().next()?;
+            if error.message.is_empty() { code(&error.code) } else { error.message }
+        }
+        Err(_) if answer.is_web_page() => return None,
+        Err(_) => String::from_utf8_lossy(&answer.body).into_owned(),
+    };
+    Some(redactor.clean(&text, REFUSAL_MESSAGE)).filter(|text| !text.is_empty())
+}
+
+/// Returns an error code as it stands in the answer.
+fn code(code: &OciErrorCode) -> String {
+    match serde_json::to_value(code) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,213 @@
+//! Every metric family, by name, in one place.
+//!
+//! Owns names, labels and buckets, and offers one method for each thing that happens; the engine never sees a family.
+//! Labels come from the policy file (registries, environments) or are words of ours, so their number is bounded.
+
+mod process;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::error::Verdict;
+
+/// Seconds; from a registry in the same rack to one that has its requests queue.
+const LISTING_SECONDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Seconds; from an unchanged tree to a first clone over a slow line.
+const PASS_SECONDS: [f64; 10] = [0.05, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 180.0, 600.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRegistry {
+    registry: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfListing {
+    registry: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfEnvironment {
+    environment: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPass {
+    environment: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EncodeLabelSet)]
+struct OfSkip {
+    environment: String,
+    reason: &'static str,
+}
+
+/// What one pass over an environment came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassResult {
+    /// Every site already says what its policy wants.
+    Unchanged,
+    /// A commit was pushed.
+    Pushed,
+    /// It failed; nothing was written.
+    Failed(Verdict),
+}
+
+impl PassResult {
+    /// Returns the label's value: `unchanged`, `pushed`, or the verdict on the failure.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Pushed => "pushed",
+            Self::Failed(verdict) => verdict.as_str(),
+        }
+    }
+}
+
+/// The buckets of a histogram family.
+#[derive(Clone, Copy, Debug)]
+struct Buckets(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+/// All metric families of the process; shared behind an `Arc`.
+#[derive(Debug)]
+pub struct Metrics {
+    listings: Family<OfListing, Counter>,
+    listing_duration: Family<OfRegistry, Histogram, Buckets>,
+    registry_requests: Family<OfRegistry, Counter>,
+    pass_duration: Family<OfEnvironment, Histogram, Buckets>,
+    passes: Family<OfPass, Counter>,
+    commits: Family<OfEnvironment, Counter>,
+    changes: Family<OfEnvironment, Counter>,
+    push_races: Family<OfEnvironment, Counter>,
+    sites: Family<OfEnvironment, Gauge>,
+    files_skipped: Family<OfSkip, Gauge>,
+    /// Which of `files_skipped` were ever set: one that vanishes must read 0, not its last count.
+    skips_seen: Mutex<BTreeSet<OfSkip>>,
+    environment_failing: Family<OfEnvironment, Gauge>,
+    last_success: Family<OfEnvironment, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            listings: Family::default(),
+            listing_duration: Family::new_with_constructor(Buckets(&LISTING_SECONDS)),
+            registry_requests: Family::default(),
+            pass_duration: Family::new_with_constructor(Buckets(&PASS_SECONDS)),
+            passes: Family::default(),
+            commits: Family::default(),
+            changes: Family::default(),
+            push_races: Family::default(),
+            sites: Family::default(),
+            files_skipped: Family::default(),
+            skips_seen: Mutex::default(),
+            environment_failing: Family::default(),
+            last_success: Family::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Puts all families, the build's version and the process's memory into `registry`.
+    ///
+    /// The encoder adds `_total` to the names of counters and `_info` to the build's.
+    pub fn register(&self, registry: &mut Registry) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("tagboat_build", "The version that runs", build);
+        registry.register("tagboat_listings", "Listings of a repository's tags, by result", self.listings.clone());
+        registry.register("tagboat_listing_duration_seconds", "Time to list a repository, all pages", self.listing_duration.clone());
+        registry.register("tagboat_registry_requests", "HTTP requests sent to a registry", self.registry_requests.clone());
+        registry.register("tagboat_pass_duration_seconds", "Time of a pass over an environment", self.pass_duration.clone());
+        registry.register("tagboat_passes", "Passes over an environment, by result", self.passes.clone());
+        registry.register("tagboat_commits", "Commits pushed", self.commits.clone());
+        registry.register("tagboat_changes", "Image references changed in pushed commits", self.changes.clone());
+        registry.register("tagboat_push_races", "Pushes that found the branch moved and were planned anew", self.push_races.clone());
+        registry.register("tagboat_sites", "References to watched repositories in an environment", self.sites.clone());
+        registry.register("tagboat_files_skipped", "Files that could not be read or edited, by reason", self.files_skipped.clone());
+        registry.register("tagboat_environment_failing", "1 while an environment's passes fail", self.environment_failing.clone());
+        let last = "Unix time of the last pass that did not fail";
+        registry.register("tagboat_last_success_timestamp_seconds", last, self.last_success.clone());
+        registry.register_collector(Box::new(process::Memory));
+    }
+
+    /// Counts a listing and its time.
+    pub fn listed(&self, registry: &str, result: Result<(), Verdict>, took: Duration) {
+        let result = result.map_or_else(Verdict::as_str, |()| "ok");
+        self.listings.get_or_create(&OfListing { registry: registry.to_owned(), result }).inc();
+        self.listing_duration.get_or_create(&of_registry(registry)).observe(took.as_secs_f64());
+    }
+
+    /// Counts a request to a registry.
+    pub fn requested(&self, registry: &str) {
+        self.registry_requests.get_or_create(&of_registry(registry)).inc();
+    }
+
+    /// Counts a pass over an environment and its time; `at` is when it ended.
+    pub fn passed(&self, environment: &str, result: PassResult, took: Duration, at: Timestamp) {
+        let failed = matches!(result, PassResult::Failed(_));
+        self.passes.get_or_create(&OfPass { environment: environment.to_owned(), result: result.as_str() }).inc();
+        let environment = of_environment(environment);
+        self.pass_duration.get_or_create(&environment).observe(took.as_secs_f64());
+        self.environment_failing.get_or_create(&environment).set(failed.into());
+        if !failed {
+            self.last_success.get_or_create(&environment).set(at.as_second());
+        }
+    }
+
+    /// Counts a pushed commit that changed this many references.
+    pub fn pushed(&self, environment: &str, changes: u64) {
+        let environment = of_environment(environment);
+        self.commits.get_or_create(&environment).inc();
+        self.changes.get_or_create(&environment).inc_by(changes);
+    }
+
+    /// Counts a push that found the branch moved.
+    pub fn raced(&self, environment: &str) {
+        self.push_races.get_or_create(&of_environment(environment)).inc();
+    }
+
+    /// Says how many references to watched repositories an environment has now.
+    pub fn sites(&self, environment: &str, count: u64) {
+        self.sites.get_or_create(&of_environment(environment)).set(count.try_into().unwrap_or(i64::MAX));
+    }
+
+    /// Says how many files of an environment are skipped now, by reason; a reason that is not in `counts` goes to 0.
+    pub fn files_skipped(&self, environment: &str, counts: &BTreeMap<&'static str, u64>) {
+        let mut seen = self.skips_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(counts.keys().map(|&reason| OfSkip { environment: environment.to_owned(), reason }));
+        for skip in seen.iter().filter(|skip| skip.environment == environment) {
+            let count = counts.get(skip.reason).copied().unwrap_or(0);
+            self.files_skipped.get_or_create(skip).set(count.try_into().unwrap_or(i64::MAX));
+        }
+    }
+}
+
+fn of_registry(registry: &str) -> OfRegistry {
+    OfRegistry { registry: registry.to_owned() }
+}
+
+fn of_environment(environment: &str) -> OfEnvironment {
+    OfEnvironment { environment: environment.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;
