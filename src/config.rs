@@ -123,7 +123,7 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
     Some(Settings {
         engine: engine::Config { interval: watch.interval, state_dir: watch.state_dir, environments, images },
-        registry: registry::Config { hosts, docker_config },
+        registry: registry::Config { hosts, docker_config, ..registry::Config::default() },
         http: watch.http,
         telemetry: watch.telemetry,
     })
