@@ -132,8 +132,8 @@ impl<'a> Context<'a> {
     pub(super) fn part(&self, at: Span, value: &str, part: &std::ops::Range<usize>) -> Span {
         let written = self.sources.get(at.source).and_then(|source| source.text.get(at.start..at.end)).unwrap_or("");
         let quotes = ["", "\"\"\"", "'''", "\"", "'"];
-        let as_it_is = |quote: &&str| written.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote)) == Some(value);
-        match quotes.iter().find(as_it_is).map(|quote| quote.len()) {
+        let as_it_is = |quote: &str| written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) == Some(value);
+        match quotes.into_iter().find(|quote| as_it_is(quote)).map(str::len) {
             Some(start) if part.start <= part.end && part.end <= value.len() => {
                 Span { source: at.source, start: at.start + start + part.start, end: at.start + start + part.end }
             }
