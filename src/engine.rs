@@ -1,16 +1,46 @@
-//! The reconciliation of registries with environment repositories. (contract)
+//! The reconciliation of registries with environment repositories: the only part that knows both.
+//!
+//! Owns the pass (`engine/reconcile.rs` reads like the README's five steps), when passes run, what was observed, and
+//! what is reported about all that. Hides the tasks: one observer that lists repositories as they fall
+//! due, and one task an environment that fails alone.
+
+mod edges;
+mod environments;
+mod holds;
+mod message;
+mod observer;
+mod parallel;
+mod plan;
+mod reconcile;
+mod rules;
+mod state;
+mod status;
+pub mod survey;
+pub mod tree;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::{self, Paths};
 use crate::image::RepositoryPattern;
 use crate::policy::Policy;
+use crate::registry;
+use crate::shutdown::CancellationToken;
+use crate::telemetry::metrics::Metrics;
+
+pub use environments::Once;
+pub use observer::{Observations, Observed, Observer};
+pub use plan::{Change, Note, NoteKind};
+pub use reconcile::{EditedFile, Outcome, PassError};
+pub use rules::Rules;
+pub use status::{EnvironmentStatus, Failure, Status, StatusCell};
+pub use tree::{Skip, SkipReason, is_manifest};
 
 /// What is watched, and where it is written.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How often a repository is listed.
+    /// How often a repository is listed, and an environment repository fetched.
     pub interval: Duration,
     /// Where bare clones and the state file are kept.
     pub state_dir: PathBuf,
@@ -44,4 +74,62 @@ pub struct ImageRule {
     pub paths: Option<Paths>,
     /// How often these repositories are listed, where it differs from [`Config::interval`].
     pub interval: Option<Duration>,
+}
+
+/// Everything that passes share.
+pub struct Engine {
+    config: Config,
+    rules: Arc<Rules>,
+    observer: Arc<Observer>,
+    status: Arc<StatusCell>,
+    metrics: Arc<Metrics>,
+}
+
+impl Engine {
+    /// Puts an engine together; contacts nobody.
+    #[must_use]
+    pub fn new(config: Config, client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
+        let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
+        let status = Arc::new(StatusCell::new(config.environments.iter().map(|e| e.name.clone())));
+        let observer = Observer::new(client, Arc::clone(&metrics));
+        Arc::new(Self { config, rules, observer, status, metrics })
+    }
+
+    /// Returns what is known now, for the status page and the probes.
+    #[must_use]
+    pub fn status(&self) -> Arc<StatusCell> {
+        Arc::clone(&self.status)
+    }
+
+    /// Watches until `stop` is cancelled; a push in flight is finished first.
+    pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
+        let mut tasks = tokio::task::JoinSet::new();
+        let store = state::Store::new(&self.config.state_dir);
+        self.observer.restore(store.load());
+        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store, self.status()));
+        for environment in self.config.environments.clone() {
+            tasks.spawn(environments::watch(Arc::clone(self), environment, stop.clone()));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the engine ended by a bug");
+            }
+        }
+    }
+
+    /// Makes one pass over every environment and pushes what is due.
+    pub async fn once(self: &Arc<Self>, stop: &CancellationToken) -> Vec<Once> {
+        environments::once(self, environments::Purpose::Push, stop).await
+    }
+
+    /// Makes one pass over every environment up to the edits, and changes nothing.
+    pub async fn plan(self: &Arc<Self>, stop: &CancellationToken) -> Vec<Once> {
+        environments::once(self, environments::Purpose::Plan, stop).await
+    }
+
+    /// Returns how many repositories have been listed and how many are known, for a progress bar.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        self.observer.progress()
+    }
 }

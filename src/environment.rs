@@ -1,14 +1,44 @@
-//! The Git environment repository. (contract)
+//! The Git environment repository: fetch, read, commit, push.
+//!
+//! Owns a bare clone per environment, on libgit2, and the ways to its remote: HTTP over the one HTTP stack, SSH through the
+//! OpenSSH client, and local paths. A [`Snapshot`] is one commit's tree and never changes; a [`Changeset`] becomes a [`Commit`]
+//! in memory; [`Environment::push`] moves the remote's branch compare-and-swap, never by force, and takes nothing but the
+//! server's word for its success. The clone is a cache that may be deleted at any time. Knows bytes and paths, not images.
+//! Hides libgit2, its global state and its traps.
 
+mod changeset;
+mod error;
+mod fetch;
+mod hermetic;
+mod local;
 mod paths;
+mod push;
+mod snapshot;
+mod store;
+mod transport;
+mod tree;
+mod url;
 
-pub use paths::{Paths, PatternError};
-
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Classified, Verdict};
+use git2::Oid;
+
 use crate::redact::SecretSource;
+use crate::shutdown::CancellationToken;
+
+pub use changeset::{Changeset, Commit};
+pub use error::{Error, Fault, Foreign, GitError};
+pub use paths::{Paths, PatternError};
+pub use snapshot::{File, HistoryEntry, Listing, Skipped, Snapshot};
+pub use url::RemoteUrl;
+
+use fetch::Wanted;
+use snapshot::Shared;
+use store::Store;
+use transport::{Purpose, Session};
 
 /// An environment repository and how to reach it.
 #[derive(Clone, Debug)]
@@ -29,10 +59,6 @@ pub struct Config {
     pub timeout: Duration,
 }
 
-/// A place that Git can fetch from: https, http, ssh, `user@host:path` or a local path. Prints without credentials.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteUrl {}
-
 /// A credential for the remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -47,7 +73,7 @@ pub enum Auth {
     Ssh {
         /// The private key.
         key: PathBuf,
-        /// The file of known host keys.
+        /// The file of known host keys; none means those of the user that we run as.
         known_hosts: Option<PathBuf>,
     },
 }
@@ -61,40 +87,22 @@ pub struct Author {
     pub email: String,
 }
 
-/// Why the environment repository could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// To be replaced.
-    #[error("not yet")]
-    NotYet,
-}
+/// The id of a file's content: equal content, equal id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId([u8; 20]);
 
-impl Classified for Error {
-    fn verdict(&self) -> Verdict {
-        Verdict::RETRY
+impl From<Oid> for BlobId {
+    fn from(id: Oid) -> Self {
+        let mut bytes = [0; 20];
+        bytes.copy_from_slice(id.as_bytes());
+        Self(bytes)
     }
 }
 
-/// The id of a file's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BlobId([u8; 20]);
-
-/// A file of a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// The path from the root, with `/`.
-    pub path: String,
-    /// The id of its content.
-    pub blob: BlobId,
-}
-
-/// A commit of the branch's history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// The commit's id in hexadecimal digits.
-    pub id: String,
-    /// Its message, bounded.
-    pub message: String,
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// What became of a push.
@@ -113,127 +121,77 @@ pub enum Push {
 }
 
 /// A bare clone of an environment repository. All methods block; run them off the runtime's workers.
-pub struct Environment {}
+pub struct Environment {
+    config: Config,
+    remote: String,
+    store: Store,
+    cancel: CancellationToken,
+}
 
-/// One commit's tree; it never changes under a plan.
-pub struct Snapshot {}
-
-/// New file contents on top of a snapshot.
-pub struct Changeset {}
-
-/// A commit that is in the bare clone only.
-pub struct Commit {}
-
-impl RemoteUrl {
-    /// Reads a remote.
-    ///
-    /// # Errors
-    /// If it is none of the known forms.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let _ = text;
-        Ok(Self {})
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").field("remote", &self.remote).finish_non_exhaustive()
     }
 }
 
 impl Environment {
-    /// Opens the bare clone at `dir`, making it if there is none; a damaged one is set aside and made anew. Contacts nobody.
+    /// Opens the bare clone at `dir`, making it if there is none; a damaged one is removed and made anew. Contacts nobody.
     ///
     /// # Errors
-    /// If the directory cannot be used.
-    #[allow(clippy::needless_pass_by_value)]
+    /// If the directory cannot be used, or another process uses it.
     pub fn open(config: Config, dir: &Path) -> Result<Self, Error> {
-        let _ = (config, dir);
-        Err(Error::NotYet)
+        let remote = config.url.to_string();
+        hermetic::prepare().map_err(|cause| Error::Damaged { remote: remote.clone(), cause })?;
+        let store = Store::open(dir, &remote)?;
+        Ok(Self { config, remote, store, cancel: CancellationToken::new() })
     }
 
-    /// Fetches the branch's tip.
+    /// Lets `stop` interrupt fetches. A push in flight is not torn; it ends within its deadline.
+    #[must_use]
+    pub fn interrupted_by(self, stop: CancellationToken) -> Self {
+        Self { cancel: stop, ..self }
+    }
+
+    /// Fetches the branch's tip: what the remote says now, also after somebody forced the branch elsewhere. If it has not
+    /// moved, only the list of references is transferred.
     ///
     /// # Errors
     /// If the remote cannot be reached, refuses us, or has no such branch.
     pub fn fetch(&mut self) -> Result<Snapshot, Error> {
-        Err(Error::NotYet)
+        let target = self.store.target()?;
+        let history = self.config.history.clamp(1, i32::MAX as u32);
+        let wanted = Wanted { remote: &self.remote, branch: self.config.branch.as_deref(), history: history.cast_signed() };
+        let session = Session::open(&self.config, Purpose::Fetch, &self.cancel);
+        let session = session.map_err(|cause| Error::Fetch { remote: self.remote.clone(), cause })?;
+        let fetched = match &session {
+            Some(session) => wanted.fetch(&target.repository, session),
+            None => wanted.fetch_local(&target.repository, self.config.url.local_path(), &|| self.cancel.is_cancelled()),
+        };
+        let tip = fetched.inspect_err(|e| self.store.suspect(e))?;
+        self.store.arrived(&target, tip.id)?;
+        drop(target);
+        let shared = Shared {
+            remote: self.remote.clone(),
+            branch: tip.branch,
+            author: self.config.author.clone(),
+            history: history as usize,
+            path: self.store.path(),
+            damaged: self.store.damage(),
+        };
+        Snapshot::new(Arc::new(shared), tip.id)
     }
 
     /// Pushes a commit, compare-and-swap: only if the branch still stands where the commit's snapshot was taken.
     ///
     /// # Errors
-    /// If the remote cannot be reached or its answer is not known; the branch may have moved then.
+    /// If the remote cannot be reached ([`Error::Push`]: nothing has changed there), or its answer is not known
+    /// ([`Error::OutcomeUnknown`]: the branch may have moved, and the next fetch tells).
     pub fn push(&mut self, commit: &Commit) -> Result<Push, Error> {
-        let _ = commit;
-        Err(Error::NotYet)
-    }
-}
-
-impl Snapshot {
-    /// Returns the commit's id in hexadecimal digits.
-    #[must_use]
-    pub fn commit(&self) -> &str {
-        ""
-    }
-
-    /// Returns the id of the root tree, which is equal for equal content.
-    #[must_use]
-    pub fn tree(&self) -> &str {
-        ""
-    }
-
-    /// Lists the regular files that `wanted` accepts, in path order.
-    ///
-    /// # Errors
-    /// If the clone is damaged.
-    pub fn files(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<File>, Error> {
-        let _ = wanted;
-        Ok(Vec::new())
-    }
-
-    /// Reads a file's content; none if it is larger than `largest` bytes.
-    ///
-    /// # Errors
-    /// If the clone is damaged.
-    pub fn read(&self, blob: BlobId, largest: usize) -> Result<Option<Vec<u8>>, Error> {
-        let _ = (blob, largest);
-        Ok(None)
-    }
-
-    /// Returns the branch's last commits, newest first.
-    ///
-    /// # Errors
-    /// If the clone is damaged.
-    pub fn history(&self) -> Result<Vec<HistoryEntry>, Error> {
-        Ok(Vec::new())
-    }
-
-    /// Starts a changeset on this snapshot.
-    #[must_use]
-    pub fn change(&self) -> Changeset {
-        Changeset {}
-    }
-}
-
-impl Changeset {
-    /// Sets a file's new content; the file's mode stays.
-    ///
-    /// # Errors
-    /// If the clone cannot be written.
-    pub fn write(&mut self, path: &str, content: &[u8]) -> Result<(), Error> {
-        let _ = (path, content);
-        Ok(())
-    }
-
-    /// Makes one commit of all changes, in the bare clone only.
-    ///
-    /// # Errors
-    /// If the clone cannot be written.
-    pub fn commit(self, message: &str) -> Result<Commit, Error> {
-        let _ = message;
-        Err(Error::NotYet)
-    }
-}
-
-impl Commit {
-    /// Returns the commit's id in hexadecimal digits.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        ""
+        let session = Session::open(&self.config, Purpose::Push, &self.cancel);
+        let fail = |cause| Error::Push { remote: self.remote.clone(), branch: commit.branch.clone(), cause };
+        match session.map_err(fail)? {
+            Some(session) => push::push(commit, &self.remote, &session),
+            None => local::push(commit, &self.remote, self.config.url.local_path()),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Tagboat.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod engine;

@@ -37,7 +37,7 @@ use session::Session;
 use token::Tokens;
 
 pub use config::{Auth, Config, Host};
-pub use error::{Cause, Error, Innermost, Refusal};
+pub use error::{Cause, Error, Innermost, Refusal, Server};
 pub use ping::Greeting;
 pub use tls::install_crypto_provider;
 
@@ -103,6 +103,12 @@ impl Client {
         let host = self.host(registry)?;
         let greeted = ping::ping(&self.session(&host, None)).await;
         greeted.map_err(|cause| Error::Ping { registry: registry.clone(), cause: Arc::new(cause) })
+    }
+
+    /// Returns how many requests a registry is sent at once; more callers than that only wait.
+    #[must_use]
+    pub fn concurrency(&self, registry: &Registry) -> usize {
+        self.0.config.hosts.get(registry).map_or_else(|| Host::default().concurrency, |host| host.concurrency)
     }
 
     /// Returns how many requests were made for each registry since the start, those for tokens and repeated ones included.

@@ -1,0 +1,228 @@
+//! Whole passes against the goals, each beside a plain baseline measured in the same run.
+//!
+//! `cargo bench --bench pass` prints one table. The timings are of the release binary as users run it, with the
+//! embedded registry on loopback and a bare repository on disk; memory is the peak of that process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tagboat::demo::registry::Registry;
+use tagboat::demo::repository::Upstream;
+use tagboat::engine::tree::Cache;
+use tagboat::engine::{EnvironmentConfig, ImageRule, Rules};
+use tagboat::environment::{self, Author, Environment, Paths, RemoteUrl};
+use tagboat::image::RepositoryPattern;
+use tagboat::policy::{self, Policy};
+
+const FILES: usize = 10_000;
+const DEPLOYMENTS: usize = 1_000;
+const TAGS: usize = 100;
+
+fn main() {
+    // `cargo test --benches` only asks whether this starts.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let registry = runtime.block_on(Registry::start()).unwrap();
+    println!("{:<58} {:>12} {:>10} {:>12} {:>8}", "what", "measured", "goal", "baseline", "ratio");
+    size();
+    all_files_change(&registry);
+    one_file_of_many(&registry);
+    thousand_deployments(&registry);
+    idle(&registry);
+}
+
+/// One line of the table; a ratio below 1 means faster or smaller than the baseline.
+fn line(what: &str, measured: &str, goal: &str, baseline: Option<(Duration, Duration)>) {
+    let (baseline, ratio) = baseline.map_or_else(
+        || ("-".to_owned(), "-".to_owned()),
+        |(ours, theirs)| (format!("{:.3} s", theirs.as_secs_f64()), format!("{:.2}", ours.as_secs_f64() / theirs.as_secs_f64())),
+    );
+    println!("{what:<58} {measured:>12} {goal:>10} {baseline:>12} {ratio:>8}");
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0)
+}
+
+fn size() {
+    let bytes = std::fs::metadata(env!("CARGO_BIN_EXE_tagboat")).unwrap().len();
+    line("binary, not stripped in this profile", &mib(bytes), "20 MiB", None);
+}
+
+/// A Deployment of about 4 KiB.
+fn deployment(name: &str, image: &str) -> String {
+    let mut text = format!(
+        "# {name}: kept by hand\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  labels: {{app: {name}}}\nspec:\n  replicas: 3\n  template:\n    metadata:\n      labels: {{app: {name}}}\n    spec:\n      containers:\n        - name: main\n          image: {image}   # the release train\n          env:\n"
+    );
+    for i in 0..60 {
+        let _ = writeln!(text, "            - name: SETTING_{i}\n              value: \"value {i} of {name}\"");
+    }
+    text
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    upstream: Upstream,
+}
+
+impl World {
+    fn new(files: &[(String, String)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("environment.git");
+        let borrowed: Vec<(&str, String)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+        let upstream = Upstream::create(&path, &borrowed).unwrap();
+        // As a server would hold it: packed.
+        assert!(Command::new("git").args(["-C", path.to_str().unwrap(), "gc", "-q"]).status().unwrap().success());
+        Self { dir, upstream }
+    }
+
+    fn policy(&self, registry: &Registry, images: &str) -> PathBuf {
+        let file = self.dir.path().join("tagboat.toml");
+        let text = format!(
+            "[watch]\ninterval = \"1h\"\nstate_dir = {:?}\nlisten = \"127.0.0.1:0\"\n[registry.\"{}\"]\nplain_http = true\n[environment.prod]\nurl = {:?}\nbranch = \"main\"\n{images}",
+            self.dir.path().join("state"),
+            registry.host(),
+            self.upstream.path(),
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+}
+
+/// Runs the program to its end; returns its time and its peak memory in bytes.
+fn tagboat(policy: &Path, arguments: &[&str]) -> (Duration, u64) {
+    let started = Instant::now();
+    let mut child = start(policy, arguments);
+    let mut peak = 0;
+    loop {
+        peak = peak.max(memory(&child, "VmHWM"));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{arguments:?}: {status}");
+            return (started.elapsed(), peak);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn start(policy: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_tagboat"))
+        .args(arguments)
+        .arg("--config")
+        .arg(policy)
+        .env("TAGBOAT_LOG", "error")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn memory(child: &Child, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+fn many_files(registry: &Registry, image: impl Fn(usize) -> String) -> Vec<(String, String)> {
+    let file = |i: usize| (format!("apps/{:03}/{i:05}.yaml", i / 20), deployment(&format!("app-{i}"), &format!("{}/{}", registry.host(), image(i))));
+    (0..FILES).map(file).collect()
+}
+
+fn all_files_change(registry: &Registry) {
+    registry.publish_many("bench/all", ["1.0.0", "1.1.0"]);
+    let world = World::new(&many_files(registry, |_| "bench/all:1.0.0".to_owned()));
+    let plain = plain_sed(&world, "bench/all:1.0.0", "bench/all:1.1.0");
+    let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/all\"\n", registry.host()));
+    let (took, peak) = tagboat(&policy, &["run", "--once"]);
+    assert!(world.upstream.read("apps/499/09999.yaml").unwrap().contains("bench/all:1.1.0"), "the pass committed");
+    line("10,000 files of 4 KiB, all change: clone to pushed commit", &format!("{:.3} s", took.as_secs_f64()), "2 s", Some((took, plain)));
+    line("  its peak memory", &mib(peak), "128 MiB", None);
+}
+
+/// The same by hand: clone, `git grep` and `sed`, commit, push (to another branch).
+fn plain_sed(world: &World, from: &str, to: &str) -> Duration {
+    let tree = world.dir.path().join("plain");
+    let script = format!(
+        "set -e; git clone -q {:?} {tree:?}; cd {tree:?}; git grep -lz {from} | xargs -0 sed -i s,{from},{to},; git -c user.name=x -c user.email=x@example.com commit -qam bump; git push -q origin HEAD:plain",
+        world.upstream.path()
+    );
+    let started = Instant::now();
+    assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success());
+    started.elapsed()
+}
+
+fn one_file_of_many(registry: &Registry) {
+    let world = World::new(&many_files(registry, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
+    let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
+    let policy = Policy::new(policy::Config::default()).unwrap();
+    let rules = Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, interval: None }], Duration::from_secs(300));
+    let git = environment::Config {
+        url: RemoteUrl::parse(world.upstream.path().to_str().unwrap()).unwrap(),
+        branch: Some("main".to_owned()),
+        auth: None,
+        ca_file: None,
+        author: Author { name: "bench".to_owned(), email: "bench@example.com".to_owned() },
+        history: 200,
+        timeout: Duration::from_secs(60),
+    };
+    let config = EnvironmentConfig { name: "prod".to_owned(), paths: Paths::default(), git };
+    let mut clone = Environment::open(config.git.clone(), &world.dir.path().join("clone")).unwrap();
+    let snapshot = clone.fetch().unwrap();
+
+    let plain = {
+        let started = Instant::now();
+        let script = "git grep -l bench/one: main -- '*.yaml'";
+        assert!(Command::new("bash").args(["-c", script]).current_dir(world.upstream.path()).stdout(Stdio::null()).status().unwrap().success());
+        started.elapsed()
+    };
+    let mut cache = Cache::new(rules.watch(&config));
+    let started = Instant::now();
+    assert_eq!(cache.sites(&snapshot, &config, &rules).unwrap().files.len(), 1);
+    let cold = started.elapsed();
+    line("10,000 files, one watched reference: found, cold", &format!("{:.4} s", cold.as_secs_f64()), "0.25 s", Some((cold, plain)));
+    let started = Instant::now();
+    let snapshot = clone.fetch().unwrap();
+    assert_eq!(cache.sites(&snapshot, &config, &rules).unwrap().files.len(), 1);
+    let warm = started.elapsed();
+    line("  the same again, warm, fetch included", &format!("{:.4} s", warm.as_secs_f64()), "0.002 s", Some((warm, plain)));
+}
+
+fn thousand_deployments(registry: &Registry) {
+    for i in 0..DEPLOYMENTS {
+        registry.publish_many(&format!("bench/app-{i}"), (0..TAGS).map(|tag| format!("1.{}.{}", tag / 10, tag % 10)));
+    }
+    let files: Vec<_> = (0..DEPLOYMENTS)
+        .map(|i| (format!("apps/{i:04}.yaml"), deployment(&format!("app-{i}"), &format!("{}/bench/app-{i}:1.0.0", registry.host()))))
+        .collect();
+    let world = World::new(&files);
+    let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/*\"\n", registry.host()));
+    let before = registry.request_count();
+    let (took, peak) = tagboat(&policy, &["plan"]);
+    let requests = registry.request_count() - before;
+    line("1,000 Deployments, 100 tags each: plan from a cold start", &format!("{:.3} s", took.as_secs_f64()), "1 s", None);
+    line("  requests to the registry", &requests.to_string(), "1000", None);
+    line("  its peak memory", &mib(peak), "40 MiB", None);
+}
+
+fn idle(registry: &Registry) {
+    registry.publish("bench/idle", "1.0.0");
+    let files = [("app.yaml".to_owned(), deployment("idle", &format!("{}/bench/idle:1.0.0", registry.host())))];
+    let world = World::new(&files);
+    let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/idle\"\n", registry.host()));
+    let mut child = start(&policy, &["run"]);
+    // Idle is when the memory has not moved for a second.
+    let (mut last, mut still) = (0, Instant::now());
+    while still.elapsed() < Duration::from_secs(1) {
+        let now = memory(&child, "VmRSS");
+        if now != last {
+            (last, still) = (now, Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    line("idle daemon, resident memory", &mib(last), "20 MiB", None);
+}

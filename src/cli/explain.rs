@@ -1,0 +1,126 @@
+//! `tagboat explain`: a verdict for every tag.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::output::{ADDED, FAINT, Format, HINT, STRONG, out, print_classified, print_table};
+use super::{Exit, block_on, quiet_logs};
+use crate::config::Settings;
+use crate::engine::Rules;
+use crate::image::{Reference, Tag, TagList, TagRef};
+use crate::policy::{self, Explanation, Outcome, Policy, Question};
+use crate::registry;
+
+/// Say for every tag of an image why it is chosen or not, newest first
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  tagboat explain ghcr.io/acme/api:1.4.1
+  tagboat explain nginx --current 1.25-alpine
+  tagboat explain acme/api --tags list.txt --current 1.4.1
+
+-> marks the choice, * the current tag.")]
+pub(super) struct Args {
+    /// A repository or a whole reference; its tag is taken as the current one
+    image: String,
+    /// Read the tags from a file (or - for standard input), one a line, instead of the registry
+    #[arg(long, value_name = "FILE")]
+    tags: Option<PathBuf>,
+    /// The tag to start from
+    #[arg(long, value_name = "TAG")]
+    current: Option<String>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Larger inputs are no lists of tags.
+const LARGEST_INPUT: u64 = 64 * 1024 * 1024;
+
+pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result<Exit> {
+    quiet_logs()?;
+    let reference = Reference::parse(&args.image)?;
+    let current = match &args.current {
+        Some(current) => Some(Tag::parse(current)?),
+        None => reference.tag().cloned(),
+    };
+    let rules = settings.as_ref().map(|settings| Rules::new(settings.engine.images.clone(), settings.engine.interval));
+    let rule = rules.as_ref().and_then(|rules| rules.find_anywhere(reference.repository()));
+    let default = Policy::new(policy::Config::default()).map_err(|_| anyhow::anyhow!("the default policy is not well formed"))?;
+    let policy = rule.map_or(&default, |rule| &rule.policy);
+    let tags = match &args.tags {
+        Some(file) => read_tags(file)?,
+        None => match list(settings, &reference) {
+            Ok(tags) => tags?,
+            Err(error) => {
+                print_classified("explain", &error);
+                return Ok(Exit::Failed);
+            }
+        },
+    };
+    let explanation = policy.explain(&Question { tags: &tags, current: current.as_ref(), hold: None });
+    match args.format {
+        Format::Json => out!(
+            "{:#}",
+            json!({
+                "repository": reference.repository().to_string(),
+                "policy": policy.to_string(),
+                "covered": rule.is_some(),
+                "current": current.as_ref().map(Tag::as_str),
+                "decision": explanation.decision,
+                "tags": explanation.verdicts,
+            })
+        ),
+        Format::Text => {
+            print_text(&explanation, current.as_ref());
+            let origin = if rule.is_some() { "" } else { " (the default: no rule covers this repository)" };
+            let from = current.map_or_else(|| "no current tag".to_owned(), |tag| format!("current tag {tag}"));
+            anstream::eprintln!("{STRONG}{}{STRONG:#}: {policy}{origin}, {from}: {STRONG}{}{STRONG:#}", reference.repository(), explanation.decision);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(settings: Option<Settings>, reference: &Reference) -> Result<anyhow::Result<TagList>, registry::Error> {
+    let client = registry::Client::new(settings.map(|settings| settings.registry).unwrap_or_default())?;
+    match block_on(client.tags(reference.repository())) {
+        Ok(tags) => tags.map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+fn read_tags(file: &Path) -> anyhow::Result<TagList> {
+    let mut text = String::new();
+    let (name, source): (String, Box<dyn Read>) = match file.to_str() {
+        Some("-") => ("standard input".to_owned(), Box::new(std::io::stdin())),
+        _ => {
+            let name = file.display().to_string();
+            let file = std::fs::File::open(file).with_context(|| format!("opening {name}"))?;
+            (name, Box::new(file))
+        }
+    };
+    source.take(LARGEST_INPUT).read_to_string(&mut text).with_context(|| format!("reading {name}"))?;
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())).filter(|(_, line)| !line.is_empty());
+    lines.map(|(number, line)| TagRef::parse(line).with_context(|| format!("{name}, line {number}"))).collect()
+}
+
+fn print_text(explanation: &Explanation, current: Option<&Tag>) {
+    let row = |verdict: &policy::Verdict| {
+        let mark = match verdict.outcome {
+            Outcome::Chosen => "->",
+            _ if current == Some(&verdict.tag) => "*",
+            _ => "",
+        };
+        let extracted = verdict.extracted.as_ref().map_or_else(String::new, |extracted| format!(" (as {extracted})"));
+        [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict.outcome.to_string()]
+    };
+    let rows: Vec<_> = explanation.verdicts.iter().map(row).collect();
+    print_table(&rows, |row, _| match explanation.verdicts[row].outcome {
+        Outcome::Chosen => ADDED,
+        Outcome::Eligible => HINT,
+        Outcome::Rejected(_) => FAINT,
+    });
+}

@@ -1,0 +1,177 @@
+//! The text of a commit, and the trailers that machines read back.
+//!
+//! Owns the trailer's form: `Tagboat-Bump: REPOSITORY FROM -> TO FILE KEY`, where FILE and KEY have their
+//! blanks, control characters and `%` percent-encoded, so that no file name can break or forge a line.
+
+use std::fmt::Write;
+
+use super::plan::Change;
+use crate::image::{Repository, Tag};
+
+const TRAILER: &str = "Tagboat-Bump: ";
+/// Beyond this many changes the body names only the first; the trailers name all.
+const BODY_LINES: usize = 200;
+/// Beyond this the subject counts images instead of naming them.
+const SUBJECT: usize = 72;
+
+/// What a trailer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bump {
+    pub(super) repository: Repository,
+    pub(super) to: Tag,
+    pub(super) file: String,
+    pub(super) key: String,
+}
+
+/// Writes the message for a commit of these changes.
+pub(super) fn write(changes: &[Change]) -> String {
+    let mut text = subject(changes);
+    text.push_str("\n\n");
+    for change in changes.iter().take(BODY_LINES) {
+        let Change { file, repository, from, to, policy, .. } = change;
+        let _ = writeln!(text, "{}: {repository} {from} -> {to} ({policy})", encode(file));
+    }
+    if changes.len() > BODY_LINES {
+        let _ = writeln!(text, "and {} more, see the trailers", changes.len() - BODY_LINES);
+    }
+    text.push('\n');
+    for Change { file, key, repository, from, to, .. } in changes {
+        let _ = writeln!(text, "{TRAILER}{repository} {from} -> {to} {} {}", encode(file), encode(key));
+    }
+    text
+}
+
+fn subject(changes: &[Change]) -> String {
+    let mut moves: Vec<(&Repository, &Tag)> = changes.iter().map(|change| (&change.repository, &change.to)).collect();
+    moves.sort_unstable();
+    moves.dedup();
+    if let [(repository, to)] = moves.as_slice() {
+        return format!("bump {repository} to {to}");
+    }
+    let short = |(repository, to): &(&Repository, &Tag)| format!("{} {to}", repository.name().rsplit('/').next().unwrap_or_default());
+    let named = format!("bump {}", moves.iter().map(short).collect::<Vec<_>>().join(", "));
+    if named.len() <= SUBJECT { named } else { format!("bump {} images", moves.len()) }
+}
+
+/// Reads the trailers of a commit's message; lines that are none are passed over.
+pub(super) fn read(message: &str) -> impl Iterator<Item = Bump> {
+    message.lines().filter_map(|line| {
+        let mut words = line.strip_prefix(TRAILER)?.split(' ');
+        let repository = Repository::parse(words.next()?).ok()?;
+        let _from = words.next()?;
+        let to = words.next().filter(|arrow| *arrow == "->").and_then(|_| Tag::parse(words.next()?).ok())?;
+        let file = decode(words.next()?)?;
+        let key = words.next().and_then(decode).unwrap_or_default();
+        Some(Bump { repository, to, file, key })
+    })
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '%' || c.is_whitespace() || c.is_control() {
+            let mut buffer = [0; 4];
+            for byte in c.encode_utf8(&mut buffer).bytes() {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        } else {
+            encoded.push(c);
+        }
+    }
+    encoded
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first == b'%' {
+            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn change(file: &str, repository: &str, from: &str, to: &str) -> Change {
+        Change {
+            file: file.to_owned(),
+            path: "spec.image".to_owned(),
+            key: "spec.image".to_owned(),
+            line: 1,
+            repository: Repository::parse(repository).unwrap(),
+            from: Tag::parse(from).unwrap(),
+            to: Tag::parse(to).unwrap(),
+            digest: None,
+            policy: "semver ^1.4".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_message_of_one_change() {
+        let message = write(&[change("clusters/prod/api/deployment.yaml", "ghcr.io/acme/api", "1.4.1", "1.4.2")]);
+        assert_eq!(
+            message,
+            "bump ghcr.io/acme/api to 1.4.2\n\n\
+             clusters/prod/api/deployment.yaml: ghcr.io/acme/api 1.4.1 -> 1.4.2 (semver ^1.4)\n\n\
+             Tagboat-Bump: ghcr.io/acme/api 1.4.1 -> 1.4.2 clusters/prod/api/deployment.yaml spec.image\n"
+        );
+    }
+
+    #[test]
+    fn subjects_name_few_and_count_many() {
+        let few = [
+            change("a", "ghcr.io/acme/api", "1", "2"),
+            change("b", "ghcr.io/acme/web", "1", "3"),
+            change("c", "ghcr.io/acme/web", "1", "3"),
+        ];
+        assert_eq!(subject(&few), "bump api 2, web 3");
+        let many: Vec<_> = (0..40).map(|i| change("a", &format!("ghcr.io/acme/service-{i}"), "1", "2")).collect();
+        assert_eq!(subject(&many), "bump 40 images");
+    }
+
+    #[test]
+    fn a_file_name_cannot_forge_a_trailer() {
+        let message = write(&[change("a\nTagboat-Bump: nginx 1 -> 9 x y", "ghcr.io/acme/api", "1", "2")]);
+        let bumps: Vec<_> = read(&message).collect();
+        assert_eq!(bumps.len(), 1);
+        assert_eq!(bumps[0].file, "a\nTagboat-Bump: nginx 1 -> 9 x y");
+    }
+
+    #[test]
+    fn what_is_no_trailer_is_passed_over() {
+        for line in [
+            "",
+            "Tagboat-Bump:",
+            "Tagboat-Bump: A 1 -> 2 f k",
+            "Tagboat-Bump: a 1 to 2 f k",
+            "Tagboat-Bump: a 1 -> .2 f k",
+            "Tagboat-Bump: a 1 -> 2 %ZZ",
+        ] {
+            assert_eq!(read(line).count(), 0, "{line}");
+        }
+        assert_eq!(read("Tagboat-Bump: nginx 1 -> 2 f").count(), 1, "the key may be missing");
+    }
+
+    proptest! {
+        #[test]
+        fn trailers_read_back(file in "\\PC{1,40}|[\\x00-\\x7f]{1,40}", key in "\\PC{1,40}") {
+            let mut change = change(&file, "ghcr.io/acme/api", "1.0", "1.1");
+            change.key.clone_from(&key);
+            let bumps: Vec<_> = read(&write(&[change])).collect();
+            prop_assert_eq!(bumps.len(), 1);
+            prop_assert_eq!(&bumps[0].file, &file);
+            prop_assert_eq!(&bumps[0].key, &key);
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! What the registries hold: the last good tag list of every watched repository.
+//!
+//! Owns when a repository is listed (once an interval however many environments use it, jittered, later
+//! after failures) and by how many workers. Hides queues and tasks. A listing that fails leaves the last
+//! good one in place.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::edges::Edge;
+use super::state::{Remembered, Store};
+use super::status::StatusCell;
+use crate::error::{Classified, Verdict, chain};
+use crate::image::{Digest, Registry, Repository, Tag, TagList};
+use crate::registry;
+use crate::retry::Backoff;
+use crate::shutdown::CancellationToken;
+use crate::telemetry::metrics::Metrics;
+
+/// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(15 * 60));
+/// How often due repositories are looked for; also the heartbeat's period.
+const TICK: Duration = Duration::from_secs(1);
+/// How often at most the state file is written.
+const SAVE: Duration = Duration::from_secs(30);
+
+/// What is known about a repository.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The last good listing.
+    pub tags: Option<TagList>,
+    /// Why the last listing failed, if it did.
+    pub failure: Option<Arc<str>>,
+}
+
+/// What is known about a set of repositories at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Observations {
+    repositories: HashMap<Repository, Observed>,
+    /// Grows whenever something in the set changes; equal stamps mean equal observations.
+    stamp: u64,
+}
+
+impl Observations {
+    /// Returns what is known about a repository.
+    #[must_use]
+    pub fn get(&self, repository: &Repository) -> Option<&Observed> {
+        self.repositories.get(repository)
+    }
+
+    /// Returns the stamp: it grows whenever an observation of the set changes.
+    #[must_use]
+    pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+}
+
+impl FromIterator<(Repository, Observed)> for Observations {
+    fn from_iter<I: IntoIterator<Item = (Repository, Observed)>>(observed: I) -> Self {
+        Self { repositories: observed.into_iter().collect(), stamp: 0 }
+    }
+}
+
+/// A repository on the watch list.
+struct Entry {
+    interval: Duration,
+    observed: Observed,
+    /// The generation in which `observed` last changed.
+    changed: u64,
+    /// When it is to be listed next; none while it is queued or being listed.
+    due: Option<Instant>,
+    failures: u32,
+    edge: Edge,
+    waiters: Vec<Arc<Latch>>,
+}
+
+/// The repositories of one registry that wait for a worker.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Repository>,
+    workers: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<Repository, Entry>,
+    queues: HashMap<Registry, Queue>,
+    remembered: HashMap<Repository, TagList>,
+    /// By environment: the repositories that its tree uses.
+    used: HashMap<String, HashSet<Repository>>,
+    generation: u64,
+    listed: u64,
+}
+
+/// Counts down to the end of the listings that somebody waits for.
+struct Latch {
+    open: AtomicUsize,
+    done: Notify,
+}
+
+/// Lists repositories as they fall due and keeps the last good listing of each.
+pub struct Observer {
+    client: registry::Client,
+    metrics: Arc<Metrics>,
+    inner: Mutex<Inner>,
+    generation: watch::Sender<u64>,
+}
+
+impl Observer {
+    pub(super) fn new(client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { client, metrics, inner: Mutex::default(), generation: watch::Sender::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change under the lock is complete when it is let go, so a panic elsewhere does not spoil it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the last good listings of an earlier run; each serves only until its repository's first listing ends.
+    pub(super) fn restore(&self, remembered: Remembered) {
+        self.lock().remembered = remembered.into_lists();
+    }
+
+    /// Returns a receiver that sees every change of any observation.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Returns how many listings have ended, and how many repositories are watched.
+    pub(super) fn progress(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.listed, inner.entries.len() as u64)
+    }
+
+    /// Returns what is known about `wanted`, after listing those that are due; waits for these no longer than `patience`.
+    ///
+    /// A listing that takes longer goes on and is seen through [`Observer::changes`].
+    pub(super) async fn observe(self: &Arc<Self>, wanted: &BTreeMap<Repository, Duration>, patience: Duration) -> Observations {
+        let latch = self.start(wanted);
+        if latch.open.load(Ordering::Acquire) > 0 {
+            // Running out of patience is no failure: the pass goes on with what is known.
+            let _ = tokio::time::timeout(patience, latch.wait()).await;
+        }
+        self.known(wanted)
+    }
+
+    /// Returns what is known about `wanted` without listing anything.
+    pub(super) fn known(&self, wanted: &BTreeMap<Repository, Duration>) -> Observations {
+        let inner = self.lock();
+        let mut observations = Observations::default();
+        for repository in wanted.keys() {
+            if let Some(entry) = inner.entries.get(repository) {
+                observations.stamp = observations.stamp.max(entry.changed);
+                observations.repositories.insert(repository.clone(), entry.observed.clone());
+            }
+        }
+        observations
+    }
+
+    /// Puts `wanted` on the watch list and starts the listings that are due; the latch opens when none of `wanted` is being listed.
+    fn start(self: &Arc<Self>, wanted: &BTreeMap<Repository, Duration>) -> Arc<Latch> {
+        let latch = Arc::new(Latch { open: AtomicUsize::new(0), done: Notify::new() });
+        let now = Instant::now();
+        let mut inner = self.lock();
+        for (repository, interval) in wanted {
+            if !inner.entries.contains_key(repository) {
+                let tags = inner.remembered.remove(repository);
+                inner.entries.insert(repository.clone(), Entry::new(*interval, tags, now));
+            }
+            let Some(entry) = inner.entries.get_mut(repository) else { continue };
+            entry.interval = *interval;
+            let due = entry.due.is_some_and(|due| due <= now);
+            if due || entry.due.is_none() {
+                latch.open.fetch_add(1, Ordering::AcqRel);
+                entry.waiters.push(Arc::clone(&latch));
+            }
+            if due {
+                entry.due = None;
+                self.enqueue(&mut inner, repository);
+            }
+        }
+        latch
+    }
+
+    fn enqueue(self: &Arc<Self>, inner: &mut Inner, repository: &Repository) {
+        let queue = inner.queues.entry(repository.registry().clone()).or_default();
+        queue.waiting.push_back(repository.clone());
+        if queue.workers < self.client.concurrency(repository.registry()) {
+            queue.workers += 1;
+            tokio::spawn(Arc::clone(self).work(repository.registry().clone()));
+        }
+    }
+
+    /// Lists the waiting repositories of one registry, one after the other; several such workers share a queue.
+    async fn work(self: Arc<Self>, registry: Registry) {
+        loop {
+            let next = {
+                let mut inner = self.lock();
+                let Some(queue) = inner.queues.get_mut(&registry) else { return };
+                let next = queue.waiting.pop_front();
+                if next.is_none() {
+                    queue.workers -= 1;
+                }
+                next
+            };
+            let Some(repository) = next else { return };
+            let started = Instant::now();
+            let listing = Box::pin(self.client.tags(&repository)).await;
+            self.metrics.listed(registry.as_str(), listing.as_ref().map(|_| ()).map_err(Classified::verdict), started.elapsed());
+            self.finish(&repository, listing);
+        }
+    }
+
+    fn finish(&self, repository: &Repository, listing: Result<TagList, registry::Error>) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        inner.listed += 1;
+        let Some(entry) = inner.entries.get_mut(repository) else { return };
+        let before = (entry.observed.tags.clone(), entry.observed.failure.clone());
+        let delay = match listing {
+            Ok(tags) => {
+                entry.edge.succeeded(|since| {
+                    tracing::info!(registry = %repository.registry(), repository = %repository, failing_for = %since, "recovered");
+                });
+                entry.failures = 0;
+                entry.observed = Observed { tags: Some(tags), failure: None };
+                jittered(entry.interval)
+            }
+            Err(error) => entry.failed(repository, &error),
+        };
+        entry.due = Some(Instant::now() + delay);
+        if before != (entry.observed.tags.clone(), entry.observed.failure.clone()) {
+            inner.generation += 1;
+            entry.changed = inner.generation;
+            self.generation.send_replace(inner.generation);
+        }
+        for latch in entry.waiters.drain(..) {
+            latch.count_down();
+        }
+    }
+
+    /// Lists repositories as they fall due until `stop` is cancelled, and keeps the state file current.
+    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store, status: Arc<StatusCell>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut saved, mut next_save) = (0, Instant::now() + SAVE);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = tick.tick() => {}
+            }
+            status.beat();
+            let now = Instant::now();
+            let due: BTreeMap<Repository, Duration> = {
+                let inner = self.lock();
+                let due = inner.entries.iter().filter(|(_, entry)| entry.due.is_some_and(|due| due <= now));
+                due.map(|(repository, entry)| (repository.clone(), entry.interval)).collect()
+            };
+            self.start(&due);
+            if now >= next_save {
+                next_save = now + SAVE;
+                saved = self.save(&store, saved).await;
+            }
+        }
+        self.save(&store, saved).await;
+    }
+
+    /// Writes the state file if something changed since generation `saved`; returns the generation written.
+    async fn save(&self, store: &Store, saved: u64) -> u64 {
+        let (generation, remembered) = {
+            let inner = self.lock();
+            if inner.generation == saved {
+                return saved;
+            }
+            let lists = inner.entries.iter().filter_map(|(repository, entry)| Some((repository.clone(), entry.observed.tags.clone()?)));
+            (inner.generation, Remembered::from_lists(lists))
+        };
+        let store = store.clone();
+        // The state file is only a cache: a write that fails is reported by the store and tried again later.
+        let written = tokio::task::spawn_blocking(move || store.save(&remembered)).await.unwrap_or(false);
+        if written { generation } else { saved }
+    }
+
+    /// Returns the stamp of what is known about `wanted`.
+    pub(super) fn stamp(&self, wanted: &BTreeMap<Repository, Duration>) -> u64 {
+        let inner = self.lock();
+        wanted.keys().filter_map(|repository| inner.entries.get(repository)).map(|entry| entry.changed).max().unwrap_or(0)
+    }
+
+    /// Notes which repositories an environment uses, and forgets those that none uses any more.
+    pub(super) fn use_for(&self, environment: &str, repositories: &BTreeMap<Repository, Duration>) {
+        let mut guard = self.lock();
+        let Inner { entries, used, .. } = &mut *guard;
+        used.insert(environment.to_owned(), repositories.keys().cloned().collect());
+        // One that is being listed stays until that has ended.
+        entries.retain(|repository, entry| entry.due.is_none() || used.values().any(|set| set.contains(repository)));
+    }
+
+    /// Returns the digest that a tag stands for now.
+    pub(super) async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, registry::Error> {
+        self.client.digest(repository, tag.as_tag_ref()).await
+    }
+}
+
+impl Entry {
+    fn new(interval: Duration, tags: Option<TagList>, now: Instant) -> Self {
+        let observed = Observed { tags, failure: None };
+        Self { interval, observed, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
+    }
+
+    /// Notes a failed listing; returns the delay until the next.
+    fn failed(&mut self, repository: &Repository, error: &registry::Error) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let reason: Arc<str> = chain(error).to_string().into();
+        let verdict = error.verdict();
+        let delay = match verdict {
+            Verdict::Retry { after } => {
+                BACKOFF.delay(self.failures).max(after.unwrap_or_default()).min(self.interval.max(after.unwrap_or_default()))
+            }
+            Verdict::Stalled | Verdict::Bug => jittered(self.interval),
+        };
+        let hint = error.hint();
+        self.edge.failed(&reason, |count, since| {
+            let registry = repository.registry();
+            let next_try = format!("{}s", delay.as_secs());
+            let (hint, verdict) = (hint.as_deref(), verdict.as_str());
+            tracing::warn!(%registry, %repository, reason = %reason, hint, verdict, count, failing_for = %since, next_try, "listing failed; the last good listing stays in use");
+        });
+        self.observed.failure = Some(reason);
+        delay
+    }
+}
+
+impl Latch {
+    fn count_down(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.done.notify_waiters();
+        }
+    }
+
+    async fn wait(&self) {
+        loop {
+            // The notification is armed before the count is read, so that none is missed.
+            let done = self.done.notified();
+            if self.open.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            done.await;
+        }
+    }
+}
+
+/// Spreads a period by a tenth either way, so that what started together does not stay together.
+pub(super) fn jittered(period: Duration) -> Duration {
+    period.mul_f64(0.9 + 0.2 * fastrand::f64())
+}

@@ -1,0 +1,365 @@
+//! One pass over one environment, in five steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::holds::Holds;
+use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
+use super::tree::{BATCH_BYTES, Cache, LARGEST_FILE, SiteFile, Tree};
+use super::{Engine, EnvironmentConfig, message, parallel};
+use crate::environment::{self, Changeset, Environment, Push, Snapshot};
+use crate::error::{Classified, Verdict, chain};
+use crate::image::Repository;
+use crate::manifest::{self, Edit};
+use crate::retry::Backoff;
+use crate::shutdown::CancellationToken;
+
+/// How often a lost push race is run again within one pass.
+const MOST_RACES: u32 = 10;
+/// How long a pass waits before it runs a lost race again.
+const RACE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// What a pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Push what is due.
+    Push,
+    /// Only show what is due.
+    Plan,
+}
+
+/// A file as a commit changes it.
+#[derive(Clone, Debug)]
+pub struct EditedFile {
+    /// The file.
+    pub path: String,
+    /// Its content before.
+    pub before: Vec<u8>,
+    /// Its content after.
+    pub after: Vec<u8>,
+}
+
+/// What a pass did.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The commit pushed, if there was anything to push.
+    pub pushed: Option<String>,
+    /// The commit of the branch that was decided on.
+    pub base: String,
+    /// The values changed, or to be changed.
+    pub changes: Vec<Change>,
+    /// The files as they would be changed; only kept when planning.
+    pub files: Vec<EditedFile>,
+    /// Why sites and files were left alone.
+    pub notes: Arc<[Note]>,
+    /// How many sites a rule covers.
+    pub sites: usize,
+    /// How many push races were lost on the way.
+    pub races: u32,
+}
+
+/// Why a pass did not reach its end; what it left undone, the next one does.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The environment repository cannot be used.
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    /// Others were always faster.
+    #[error("the branch moved during each of {MOST_RACES} pushes")]
+    Raced,
+    /// The server does not take our commit.
+    #[error("the server refused the push: {reason}")]
+    Refused {
+        /// What the server said, cleaned.
+        reason: String,
+    },
+    /// The daemon is stopping.
+    #[error("stopped before the push")]
+    Stopped,
+    /// A step ended by a panic.
+    #[error("a step of the pass ended by a bug")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+impl Classified for PassError {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Environment(error) => error.verdict(),
+            Self::Raced | Self::Stopped => Verdict::RETRY,
+            Self::Refused { .. } => Verdict::Stalled,
+            Self::Panicked(_) => Verdict::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Environment(error) => error.hint(),
+            Self::Raced => Some("another writer pushes to this branch all the time; Tagboat tries again".to_owned()),
+            Self::Refused { .. } => Some("allow Tagboat's user to push to this branch: see its protection rules and hooks".to_owned()),
+            Self::Stopped | Self::Panicked(_) => None,
+        }
+    }
+}
+
+/// What an environment keeps between passes: all of it caches.
+pub(super) struct Workspace {
+    pub(super) config: EnvironmentConfig,
+    /// The repositories at the sites of the last tree.
+    pub(super) watched: BTreeMap<Repository, Duration>,
+    /// The stamp of the observations that the last pass decided on.
+    pub(super) decided: u64,
+    local: Arc<Mutex<Local>>,
+}
+
+/// The part of a workspace that blocks, and so moves to a thread of its own.
+struct Local {
+    config: EnvironmentConfig,
+    dir: PathBuf,
+    /// Ends a fetch; a push is never torn.
+    stop: CancellationToken,
+    clone: Option<Environment>,
+    cache: Cache,
+    holds: Option<(String, Arc<Holds>)>,
+}
+
+/// The branch's tip, and what stands in its tree.
+struct Opened {
+    snapshot: Snapshot,
+    tree: Arc<Tree>,
+    holds: Arc<Holds>,
+}
+
+/// The result of editing: the changeset, and what it changes.
+struct Edited {
+    changeset: Changeset,
+    changes: Vec<Change>,
+    files: Vec<EditedFile>,
+    notes: Vec<Note>,
+}
+
+/// Makes one pass: observe, open, decide, edit, push.
+pub(super) async fn pass(
+    engine: &Engine,
+    workspace: &mut Workspace,
+    purpose: Purpose,
+    patience: Duration,
+    stop: &CancellationToken,
+) -> Result<Outcome, PassError> {
+    let mut races = 0;
+    loop {
+        // 1. Observe: list the tags of every watched repository that is due.
+        let observed = Arc::new(engine.observer.observe(&workspace.watched, patience).await);
+
+        // 2. Open: bring the branch's tip into the bare clone and find every site in its tree.
+        let opened = workspace.open(engine).await?;
+        if workspace.learn(engine, &opened.tree) {
+            continue; // the tree holds repositories that were not observed yet
+        }
+
+        // 3. Decide: for each site the policy turns tags and current tag into a decision with a reason.
+        let mut plan = workspace.decide(engine, &opened, &observed).await?;
+        resolve_digests(engine, &mut plan).await;
+
+        // 4. Edit: replace just the bytes of the values that change, and prove that nothing else did.
+        let base = opened.snapshot.commit().to_owned();
+        let sites = plan.sites;
+        let edited = workspace.edit(opened, plan, purpose).await?;
+        workspace.decided = observed.stamp();
+        let Edited { changeset, changes, files, notes } = edited;
+        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, races };
+
+        // 5. Push: one commit, compare-and-swap. Lost the race: back to 1 and 2 with fresh eyes.
+        if purpose == Purpose::Plan || outcome.changes.is_empty() {
+            return Ok(outcome);
+        }
+        if stop.is_cancelled() {
+            return Err(PassError::Stopped);
+        }
+        match workspace.push(changeset, message::write(&outcome.changes)).await? {
+            (Push::Pushed, commit) => return Ok(Outcome { pushed: Some(commit), ..outcome }),
+            (Push::Refused { reason }, _) => return Err(PassError::Refused { reason }),
+            (Push::Raced, _) => races += 1,
+        }
+        engine.metrics.raced(&workspace.config.name);
+        if races == MOST_RACES {
+            return Err(PassError::Raced);
+        }
+        tracing::debug!(races, "the branch moved during the push; planning again on its new tip");
+        tokio::time::sleep(RACE_BACKOFF.delay(races)).await;
+    }
+}
+
+impl Workspace {
+    pub(super) fn new(engine: &Engine, config: EnvironmentConfig, stop: CancellationToken) -> Self {
+        let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
+        let cache = Cache::new(engine.rules.watch(&config));
+        let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
+        Self { config, watched: BTreeMap::new(), decided: 0, local: Arc::new(Mutex::new(local)) }
+    }
+
+    /// Runs a step that blocks on a thread for such work, in the current span.
+    async fn blocking<R: Send + 'static>(&self, step: impl FnOnce(&mut Local) -> R + Send + 'static) -> Result<R, PassError> {
+        let local = Arc::clone(&self.local);
+        let span = tracing::Span::current();
+        let run = move || span.in_scope(|| step(&mut local.lock().unwrap_or_else(PoisonError::into_inner)));
+        tokio::task::spawn_blocking(run).await.map_err(PassError::Panicked)
+    }
+
+    async fn open(&self, engine: &Engine) -> Result<Opened, PassError> {
+        let rules = Arc::clone(&engine.rules);
+        Ok(self.blocking(move |local| local.open(&rules)).await??)
+    }
+
+    /// Takes over the tree's repositories; says whether some of them were not watched before.
+    fn learn(&mut self, engine: &Engine, tree: &Tree) -> bool {
+        let new = tree.repositories.keys().any(|repository| !self.watched.contains_key(repository));
+        if self.watched != tree.repositories {
+            self.watched.clone_from(&tree.repositories);
+            engine.observer.use_for(&self.config.name, &self.watched);
+        }
+        new
+    }
+
+    async fn decide(&self, engine: &Engine, opened: &Opened, observed: &Arc<super::Observations>) -> Result<Plan, PassError> {
+        let (tree, holds, observed) = (Arc::clone(&opened.tree), Arc::clone(&opened.holds), Arc::clone(observed));
+        let (rules, config) = (Arc::clone(&engine.rules), self.config.clone());
+        self.blocking(move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
+    }
+
+    async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
+        Ok(self.blocking(move |_| edit(&opened.snapshot, plan, purpose)).await??)
+    }
+
+    /// Commits and pushes; returns the server's answer and the commit's id.
+    async fn push(&self, changeset: Changeset, message: String) -> Result<(Push, String), PassError> {
+        let pushed = self.blocking(move |local| {
+            let commit = changeset.commit(&message)?;
+            Ok((local.clone()?.push(&commit)?, commit.id().to_owned()))
+        });
+        Ok(pushed.await?.map_err(|error: environment::Error| error)?)
+    }
+}
+
+impl Local {
+    /// Returns the bare clone, opened at first use.
+    fn clone(&mut self) -> Result<&mut Environment, environment::Error> {
+        let clone = match self.clone.take() {
+            Some(clone) => clone,
+            None => Environment::open(self.config.git.clone(), &self.dir)?.interrupted_by(self.stop.clone()),
+        };
+        Ok(self.clone.insert(clone))
+    }
+
+    fn open(&mut self, rules: &super::Rules) -> Result<Opened, environment::Error> {
+        let snapshot = self.clone()?.fetch()?;
+        let holds = match &self.holds {
+            Some((commit, holds)) if *commit == snapshot.commit() => Arc::clone(holds),
+            _ => Arc::new(Holds::read(&snapshot.history()?)),
+        };
+        self.holds = Some((snapshot.commit().to_owned(), Arc::clone(&holds)));
+        let tree = self.cache.sites(&snapshot, &self.config, rules)?;
+        Ok(Opened { snapshot, tree, holds })
+    }
+}
+
+/// Learns the digests of the new tags whose sites carry one; an edit whose digest is not to be had becomes a note.
+async fn resolve_digests(engine: &Engine, plan: &mut Plan) {
+    let mut known = BTreeMap::new();
+    for FilePlan { file, edits } in &mut plan.files {
+        let SiteFile { sites, .. } = &*file;
+        let mut kept = Vec::with_capacity(edits.len());
+        for mut edit in edits.drain(..) {
+            let site = &sites[edit.site];
+            if site.digest.is_some() {
+                let case = (site.repository.clone(), edit.to.clone());
+                if !known.contains_key(&case) {
+                    let digest = engine.observer.digest(&site.repository, &edit.to).await.map_err(|error| chain(&error).to_string());
+                    known.insert(case.clone(), digest);
+                }
+                match &known[&case] {
+                    Ok(digest) => edit.digest = Some(digest.clone()),
+                    Err(reason) => {
+                        plan.notes.push(file.note(site, NoteKind::NoDigest, format!("{} is due, but: {reason}", edit.to)));
+                        continue;
+                    }
+                }
+            }
+            kept.push(edit);
+        }
+        *edits = kept;
+    }
+}
+
+/// Edits the files of a plan, a batch at a time; a file whose edit or proof fails becomes a note and stays as it is.
+fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
+    let mut edited = Edited { changeset: snapshot.change(), changes: Vec::new(), files: Vec::new(), notes: plan.notes };
+    let mut files = plan.files.into_iter().peekable();
+    while files.peek().is_some() {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(file) = files.next_if(|_| bytes < BATCH_BYTES) {
+            let text = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
+            bytes += text.len();
+            batch.push((file, text));
+        }
+        let results = parallel::map(batch, |(file, before)| {
+            let after = edit_file(&file, &before);
+            (file, before, after)
+        });
+        for (file, before, after) in results {
+            match after {
+                Err(note) => edited.notes.push(note),
+                Ok(after) => {
+                    edited.changeset.write(&file.file.path, &after)?;
+                    edited.changes.extend(changes(&file));
+                    if purpose == Purpose::Plan {
+                        edited.files.push(EditedFile { path: file.file.path, before, after });
+                    }
+                }
+            }
+        }
+    }
+    Ok(edited)
+}
+
+fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Note> {
+    let FilePlan { file, edits } = plan;
+    let edits: Vec<_> = edits.iter().map(|e| Edit { site: &file.sites[e.site], tag: e.to.clone(), digest: e.digest.clone() }).collect();
+    manifest::apply(text, &edits).map_err(|error| Note {
+        kind: NoteKind::Unproved,
+        file: file.path.clone(),
+        path: edits.first().map(|edit| edit.site.path.clone()),
+        repository: edits.first().map(|edit| edit.site.repository.clone()),
+        tag: edits.first().and_then(|edit| edit.site.tag.clone()),
+        reason: chain(&error).to_string(),
+    })
+}
+
+fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {
+    plan.edits.iter().filter_map(|edit| {
+        let site = &plan.file.sites[edit.site];
+        Some(Change {
+            file: plan.file.path.clone(),
+            path: site.path.clone(),
+            key: site.key.clone(),
+            line: site.line,
+            repository: site.repository.clone(),
+            from: site.tag.clone()?,
+            to: edit.to.clone(),
+            digest: edit.digest.clone(),
+            policy: edit.policy.to_string(),
+        })
+    })
+}
+
+/// Returns a folder's name for an environment: its own name, with everything but plain characters replaced, and a hash that keeps such names apart.
+fn directory_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(64).collect();
+    if plain == name {
+        return plain;
+    }
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::digest(name.as_bytes());
+    format!("{plain}-{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
+}

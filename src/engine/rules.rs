@@ -1,0 +1,92 @@
+//! Which rule of the policy file a site follows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{EnvironmentConfig, ImageRule};
+use crate::image::{Repository, RepositoryPattern};
+use crate::manifest::Watch;
+use crate::policy::Policy;
+
+/// The `[[image]]` rules of a policy file.
+#[derive(Debug)]
+pub struct Rules {
+    images: Vec<ImageRule>,
+    interval: Duration,
+    /// The rules that name one repository, by it.
+    exact: HashMap<Repository, Vec<usize>>,
+    /// The rules with a pattern.
+    patterns: Vec<usize>,
+}
+
+impl Rules {
+    /// Takes the rules in the policy file's order, and the interval for those without one.
+    #[must_use]
+    pub fn new(images: Vec<ImageRule>, interval: Duration) -> Self {
+        let mut exact: HashMap<Repository, Vec<usize>> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (index, rule) in images.iter().enumerate() {
+            match &rule.repository {
+                RepositoryPattern::One(repository) => exact.entry(repository.clone()).or_default().push(index),
+                RepositoryPattern::Many { .. } => patterns.push(index),
+            }
+        }
+        Self { images, interval, exact, patterns }
+    }
+
+    /// Visits the rules that cover a repository, those that name it before those whose pattern covers it, each in the file's order.
+    fn covering<'a>(&'a self, repository: &Repository) -> impl Iterator<Item = (usize, &'a ImageRule)> {
+        let exact = self.exact.get(repository).into_iter().flatten();
+        let patterns = self.patterns.iter().filter(|index| self.images[**index].repository.matches(repository));
+        exact.chain(patterns).map(|index| (*index, &self.images[*index]))
+    }
+
+    /// Returns the rule for a repository at a path of an environment, and its index: the first that covers it.
+    #[must_use]
+    pub fn find(&self, environment: &EnvironmentConfig, path: &str, repository: &Repository) -> Option<(usize, &ImageRule)> {
+        self.covering(repository)
+            .find(|(_, rule)| rule.applies_to(&environment.name) && rule.paths.as_ref().unwrap_or(&environment.paths).accept(path))
+    }
+
+    /// Returns the first rule that covers a repository anywhere, for commands that have no site.
+    #[must_use]
+    pub fn find_anywhere(&self, repository: &Repository) -> Option<&ImageRule> {
+        self.covering(repository).next().map(|(_, rule)| rule)
+    }
+
+    /// Says whether any rule looks at a file of an environment.
+    #[must_use]
+    pub fn look_at(&self, environment: &EnvironmentConfig, path: &str) -> bool {
+        let own_paths = self.images.iter().filter(|rule| rule.applies_to(&environment.name)).filter_map(|rule| rule.paths.as_ref());
+        environment.paths.accept(path) || own_paths.into_iter().any(|paths| paths.accept(path))
+    }
+
+    /// Returns what to look for in an environment's files.
+    #[must_use]
+    pub fn watch(&self, environment: &EnvironmentConfig) -> Watch {
+        let rules = self.images.iter().filter(|rule| rule.applies_to(&environment.name));
+        Watch::new(&rules.map(|rule| rule.repository.clone()).collect::<Vec<_>>())
+    }
+
+    /// Returns how often a repository is listed: as often as the most eager rule that covers it says.
+    #[must_use]
+    pub fn interval(&self, repository: &Repository) -> Duration {
+        self.covering(repository).map(|(_, rule)| rule.interval.unwrap_or(self.interval)).min().unwrap_or(self.interval)
+    }
+
+    /// Returns the policy of a rule that [`Rules::find`] named.
+    pub(super) fn policy(&self, index: usize) -> &Policy {
+        &self.images[index].policy
+    }
+
+    /// Visits the rules in the policy file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &ImageRule> {
+        self.images.iter()
+    }
+}
+
+impl ImageRule {
+    fn applies_to(&self, environment: &str) -> bool {
+        self.environments.is_empty() || self.environments.iter().any(|name| name == environment)
+    }
+}

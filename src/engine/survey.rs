@@ -1,0 +1,101 @@
+//! Every image reference of a directory or an environment, whether a rule covers it or not.
+
+use std::path::Path;
+
+use super::tree::{LARGEST_FILE, Skip, SkipReason, is_manifest};
+use super::{EnvironmentConfig, Rules};
+use crate::environment::{self, Environment};
+use crate::manifest::{self, Site, Watch};
+
+/// References found, and files that could not be read.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The references, by file in path order.
+    pub found: Vec<Found>,
+    /// The files that may hold references but could not be read.
+    pub skips: Vec<Skip>,
+}
+
+/// A reference that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The file.
+    pub file: String,
+    /// Where and how the reference stands in it.
+    pub site: Site,
+    /// Whether a rule of the policy file covers it.
+    pub covered: bool,
+}
+
+impl Survey {
+    fn file(&mut self, path: &str, text: Option<&[u8]>, covered: &dyn Fn(&Site) -> bool) {
+        let sites = match text.map(|text| manifest::scan(text, &Watch::everything())) {
+            None => Err(SkipReason::TooLarge),
+            Some(sites) => sites.map_err(SkipReason::from),
+        };
+        match sites {
+            Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
+            Ok(sites) => {
+                let found = |site| Found { file: path.to_owned(), covered: covered(&site), site };
+                self.found.extend(sites.into_iter().map(found));
+            }
+        }
+    }
+}
+
+/// Surveys a directory on disk; hidden folders such as `.git` and links are left out.
+///
+/// # Errors
+/// If a folder or a file cannot be read.
+pub fn directory(root: &Path, rules: Option<&Rules>) -> std::io::Result<Survey> {
+    let mut survey = Survey::default();
+    let mut files = Vec::new();
+    collect(root, root, &mut files)?;
+    files.sort_unstable();
+    for path in files {
+        let file = root.join(&path);
+        let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
+        let covered = |site: &Site| rules.is_some_and(|rules| rules.find_anywhere(&site.repository).is_some());
+        survey.file(&path, text.as_deref(), &covered);
+    }
+    Ok(survey)
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (kind, path) = (entry.file_type()?, entry.path());
+        if kind.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            collect(root, &path, files)?;
+        } else if kind.is_file()
+            && let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str)
+            && is_manifest(relative)
+        {
+            files.push(relative.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Fetches an environment's branch tip into a bare clone at `dir` and returns its commit. Blocks.
+///
+/// # Errors
+/// If the environment repository cannot be fetched.
+pub fn tip(config: &EnvironmentConfig, dir: &Path) -> Result<String, environment::Error> {
+    Ok(Environment::open(config.git.clone(), dir)?.fetch()?.commit().to_owned())
+}
+
+/// Surveys an environment's branch tip, through a bare clone at `dir`. Blocks.
+///
+/// # Errors
+/// If the environment repository cannot be fetched.
+pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<Survey, environment::Error> {
+    let mut survey = Survey::default();
+    let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
+    for file in snapshot.files(&|path| is_manifest(path) && rules.look_at(config, path))? {
+        let text = snapshot.read(file.blob, LARGEST_FILE)?;
+        let covered = |site: &Site| rules.find(config, &file.path, &site.repository).is_some();
+        survey.file(&file.path, text.as_deref(), &covered);
+    }
+    Ok(survey)
+}

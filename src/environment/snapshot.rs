@@ -1,0 +1,207 @@
+//! One commit's tree, and the history behind it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use git2::{ObjectType, Odb, Oid, Repository, Sort};
+
+use super::changeset::Changeset;
+use super::error::Error;
+use super::tree::{self, Entry, MOST_ENTRIES, WalkError};
+use super::{Author, BlobId};
+
+/// A file of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// The path from the root, with `/`.
+    pub path: String,
+    /// The id of its content.
+    pub blob: BlobId,
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The regular files that were wanted, in path order.
+    pub files: Vec<File>,
+    /// What is no regular file and was left out, wanted or not.
+    pub skipped: Skipped,
+}
+
+/// How many entries of a tree were left out because they are no regular files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Symbolic links.
+    pub links: usize,
+    /// Submodules.
+    pub submodules: usize,
+    /// Entries whose name is no UTF-8 or no name at all, of unknown mode, or too deep.
+    pub odd: usize,
+}
+
+/// A commit of the branch's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The commit's id in hexadecimal digits.
+    pub id: String,
+    /// Its message, bounded.
+    pub message: String,
+}
+
+/// What snapshots, changesets and commits know of their environment.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) remote: String,
+    pub(super) branch: String,
+    pub(super) author: Author,
+    pub(super) history: usize,
+    /// The bare clone.
+    pub(super) path: PathBuf,
+    pub(super) damaged: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Makes an error of a failure of the clone, which is then made anew by the next fetch.
+    pub(super) fn is_damaged(&self, error: git2::Error) -> Error {
+        self.damaged.store(true, Ordering::Relaxed);
+        Error::Damaged { remote: self.remote.clone(), cause: error.into() }
+    }
+
+    /// Attaches the clone's objects to an object database.
+    pub(super) fn attach(&self, odb: &Odb<'_>) -> Result<(), git2::Error> {
+        let objects = self.path.join("objects");
+        odb.add_disk_alternate(objects.to_str().ok_or_else(|| git2::Error::from_str("the path is no UTF-8"))?)
+    }
+}
+
+/// One commit's tree; it never changes under a plan. Many threads may read it at once.
+pub struct Snapshot {
+    shared: Arc<Shared>,
+    odb: Odb<'static>,
+    tip: Oid,
+    root: Oid,
+    commit: String,
+    tree: String,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("commit", &self.commit).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// Messages longer than this are cut: a commit of 10,000 changes tells them all in half of it.
+    const LONGEST_MESSAGE: usize = 4 << 20;
+    /// All messages of a history together; after that they come out empty.
+    const ALL_MESSAGES: usize = 64 << 20;
+
+    pub(super) fn new(shared: Arc<Shared>, tip: Oid) -> Result<Self, Error> {
+        let open = || {
+            let odb = Odb::new()?;
+            shared.attach(&odb)?;
+            let root = Repository::open_bare(&shared.path)?.find_commit(tip)?.tree_id();
+            Ok((odb, root))
+        };
+        let (odb, root) = open().map_err(|e| shared.is_damaged(e))?;
+        Ok(Self { odb, tip, root, commit: tip.to_string(), tree: root.to_string(), shared })
+    }
+
+    /// Returns the commit's id in hexadecimal digits.
+    #[must_use]
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// Returns the id of the root tree, which is equal for equal content.
+    #[must_use]
+    pub fn tree(&self) -> &str {
+        &self.tree
+    }
+
+    /// Returns the branch's name, without `refs/heads/`.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        &self.shared.branch
+    }
+
+    /// Lists the regular files that `wanted` accepts, in path order.
+    ///
+    /// # Errors
+    /// If the clone is damaged, or the tree has millions of entries.
+    pub fn files(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<File>, Error> {
+        Ok(self.list(wanted)?.files)
+    }
+
+    /// Lists as [`files`](Self::files) does, and counts what is no regular file.
+    ///
+    /// # Errors
+    /// If the clone is damaged, or the tree has millions of entries.
+    pub fn list(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
+        let Listing { files, skipped } = &mut listing;
+        let walked = tree::walk(&self.odb, self.root, |path, entry, id| match entry {
+            Entry::File if wanted(path) => files.push(File { path: path.to_owned(), blob: BlobId::from(id) }),
+            Entry::File => {}
+            Entry::Link => skipped.links += 1,
+            Entry::Submodule => skipped.submodules += 1,
+            Entry::Odd => skipped.odd += 1,
+        });
+        walked.map_err(|e| match e {
+            WalkError::TooManyEntries => Error::TooManyFiles { remote: self.shared.remote.clone(), limit: MOST_ENTRIES },
+            WalkError::Git(e) => self.shared.is_damaged(e),
+        })?;
+        Ok(listing)
+    }
+
+    /// Reads a file's content; none if it is larger than `largest` bytes.
+    ///
+    /// # Errors
+    /// If the clone is damaged.
+    pub fn read(&self, blob: BlobId, largest: usize) -> Result<Option<Vec<u8>>, Error> {
+        let read = || {
+            let id = Oid::from_bytes(&blob.0)?;
+            let (size, kind) = self.odb.read_header(id)?;
+            if kind != ObjectType::Blob {
+                return Err(git2::Error::from_str("a file is no blob"));
+            }
+            if size > largest {
+                return Ok(None);
+            }
+            Ok(Some(self.odb.read(id)?.data().to_vec()))
+        };
+        read().map_err(|e| self.shared.is_damaged(e))
+    }
+
+    /// Returns the branch's last commits, newest first, children before their parents.
+    ///
+    /// # Errors
+    /// If the clone is damaged.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, Error> {
+        let walk = || {
+            let repository = Repository::open_bare(&self.shared.path)?;
+            let mut walk = repository.revwalk()?;
+            walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)?;
+            walk.push(self.tip)?;
+            let mut left = Self::ALL_MESSAGES;
+            let entries = walk.take(self.shared.history).map(|id| {
+                let id = id?;
+                let commit = repository.find_commit(id)?;
+                let message = commit.message_bytes();
+                let message = String::from_utf8_lossy(&message[..message.len().min(Self::LONGEST_MESSAGE).min(left)]).into_owned();
+                left = left.saturating_sub(message.len());
+                Ok(HistoryEntry { id: id.to_string(), message })
+            });
+            entries.collect::<Result<Vec<_>, _>>()
+        };
+        walk().map_err(|e: git2::Error| self.shared.is_damaged(e))
+    }
+
+    /// Starts a changeset on this snapshot.
+    #[must_use]
+    pub fn change(&self) -> Changeset {
+        Changeset::new(Arc::clone(&self.shared), self.tip, self.root)
+    }
+}
