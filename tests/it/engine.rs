@@ -3,3 +3,5 @@
 mod faults;
 mod holds;
 mod pass;
+mod races;
+mod real;
