@@ -146,7 +146,7 @@ impl<'t> Tree<'t> {
             return Err(Unreadable::Binary { offset });
         }
         let mut builder = Builder {
-            tree: Self { text, nodes: Vec::with_capacity(text.len() / 12), documents: Vec::new() },
+            tree: Self { text, nodes: Vec::with_capacity((text.len() / 8).min(1 << 16)), documents: Vec::new() },
             open: Vec::new(),
             anchors: HashMap::new(),
         };
