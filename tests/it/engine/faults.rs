@@ -112,7 +112,9 @@ fn a_state_file_that_was_cut_short_is_set_aside() {
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();
-    let aside = std::fs::read_dir(world.state_dir()).unwrap().any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("state.unusable-"));
+    let aside = std::fs::read_dir(world.state_dir())
+        .unwrap()
+        .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("state.unusable-"));
     assert!(aside);
 }
 

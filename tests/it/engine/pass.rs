@@ -7,7 +7,11 @@ const KUSTOMIZATION: &str = "images:\n- {name: worker, newName: REGISTRY/shop/wo
 const SHOP: &str = "[[image]]\nrepository = \"REGISTRY/shop/*\"\n";
 
 fn world() -> World {
-    let world = World::new(&[(API, DEPLOYMENT), ("clusters/prod/worker/kustomization.yaml", KUSTOMIZATION), ("README.md", "REGISTRY/shop/api:1.4.1\n")]);
+    let world = World::new(&[
+        (API, DEPLOYMENT),
+        ("clusters/prod/worker/kustomization.yaml", KUSTOMIZATION),
+        ("README.md", "REGISTRY/shop/api:1.4.1\n"),
+    ]);
     world.registry.publish_many("shop/api", ["1.4.0", "1.4.1"]);
     world.registry.publish_many("shop/worker", ["1.8", "1.9"]);
     world
@@ -112,7 +116,9 @@ fn a_rule_that_names_a_repository_goes_before_one_whose_pattern_covers_it() {
     let world = World::new(&[("a.yaml", "image: REGISTRY/shop/api:1.0.0\n"), ("b.yaml", "image: REGISTRY/shop/web:1.0.0\n")]);
     world.registry.publish_many("shop/api", ["1.0.0", "1.0.1", "1.1.0"]);
     world.registry.publish_many("shop/web", ["1.0.0", "1.0.1", "1.1.0"]);
-    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/**\"\n[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { update = \"patch\" }\n");
+    let policy = world.policy(
+        "[[image]]\nrepository = \"REGISTRY/**\"\n[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { update = \"patch\" }\n",
+    );
     world.tagboat(&policy, &["run", "--once"]).done();
     assert_eq!(world.read("a.yaml"), world.fill("image: REGISTRY/shop/api:1.0.1\n"));
     assert_eq!(world.read("b.yaml"), world.fill("image: REGISTRY/shop/web:1.1.0\n"));
@@ -120,7 +126,11 @@ fn a_rule_that_names_a_repository_goes_before_one_whose_pattern_covers_it() {
 
 #[test]
 fn the_paths_of_a_rule_replace_those_of_the_environment() {
-    let world = World::new(&[("a/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"), ("b/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"), ("c/x.yaml", "image: REGISTRY/shop/api:1.0.0\n")]);
+    let world = World::new(&[
+        ("a/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+        ("b/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+        ("c/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+    ]);
     world.registry.publish_many("shop/api", ["1.0.0", "1.1.0"]);
     let policy = world.policy("paths = [\"a/**\"]\n[[image]]\nrepository = \"REGISTRY/shop/api\"\npaths = [\"b/**\"]\n");
     world.tagboat(&policy, &["run", "--once"]).done();
