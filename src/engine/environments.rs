@@ -233,7 +233,7 @@ impl Task {
             );
             match note.kind {
                 NoteKind::Unproved => {
-                    tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is")
+                    tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is");
                 }
                 NoteKind::Held => tracing::info!(kind, file, path, repository, tag, reason, "held"),
                 // Its listing's failure has been told already.

@@ -309,7 +309,7 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
         });
         for (file, before, after) in results {
             match after {
-                Err(note) => edited.notes.push(note),
+                Err(note) => edited.notes.push(*note),
                 Ok(after) => {
                     edited.changeset.write(&file.file.path, &after)?;
                     edited.changes.extend(changes(&file));
@@ -323,17 +323,18 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
     Ok(edited)
 }
 
-fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Note> {
+fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Box<Note>> {
     let FilePlan { file, edits } = plan;
     let edits: Vec<_> = edits.iter().map(|e| Edit { site: &file.sites[e.site], tag: e.to.clone(), digest: e.digest.clone() }).collect();
-    manifest::apply(text, &edits).map_err(|error| Note {
+    let note = |error: &manifest::EditError| Note {
         kind: NoteKind::Unproved,
         file: file.path.clone(),
         path: edits.first().map(|edit| edit.site.path.clone()),
         repository: edits.first().map(|edit| edit.site.repository.clone()),
         tag: edits.first().and_then(|edit| edit.site.tag.clone()),
-        reason: chain(&error).to_string(),
-    })
+        reason: chain(error).to_string(),
+    };
+    manifest::apply(text, &edits).map_err(|error| Box::new(note(&error)))
 }
 
 fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {

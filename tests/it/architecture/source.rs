@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use regex::Regex;
-
 /// A file under `src`.
 pub struct Source {
     /// The path from the repository's root.
@@ -70,15 +68,21 @@ impl Source {
     /// Returns the top-level modules that the code names: behind `crate::`, `tagboat::` or enough `super::`.
     pub fn uses(&self) -> BTreeSet<String> {
         let mut used = BTreeSet::new();
-        let prefix = Regex::new(r"\b(crate::|tagboat::|(?:super::)+)").unwrap();
-        for found in prefix.find_iter(&self.code) {
-            let ups = found.as_str().matches("super::").count();
-            if ups > 0 && ups != self.depth() {
-                continue;
-            }
-            used.extend(first_names(&self.code[found.end()..]));
+        for root in ["crate::", "tagboat::"] {
+            used.extend(self.after(root).flat_map(first_names));
         }
+        // Only a chain of `super::` that leads to the root: not a shorter one, and not the end of a longer one.
+        let chain = "super::".repeat(self.depth());
+        let to_root = self.after(&chain).filter(|path| !path.starts_with("super::"));
+        used.extend(to_root.flat_map(first_names));
         used
+    }
+
+    /// Returns what follows each occurrence of a prefix that is not itself the end of a longer path.
+    fn after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.code.match_indices(prefix);
+        let own = found.filter(|(at, _)| !self.code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+        own.map(|(at, _)| &self.code[at + prefix.len()..])
     }
 
     /// Returns how many `super::` lead from this file's module to the crate's root.
@@ -88,12 +92,13 @@ impl Source {
 
     /// Returns the modules that this file declares for tests only, as paths without `.rs`.
     fn test_files(&self) -> Vec<String> {
-        let declared = Regex::new(r"#\[cfg\(test\)\]\s*(?:pub(?:\(\w+\))? )?mod (\w+);").unwrap();
         let folder = match self.path.as_str() {
             "src/lib.rs" | "src/main.rs" => "src",
             path => path.trim_end_matches(".rs"),
         };
-        declared.captures_iter(&self.text).map(|found| format!("{folder}/{}", &found[1])).collect()
+        let item = |after: &str| after.trim_start().split_once(';').map(|(item, _)| item.to_owned());
+        let items = self.text.split("#[cfg(test)]").skip(1).filter_map(item);
+        items.filter_map(|item| item.split_once("mod ").map(|(_, name)| format!("{folder}/{name}"))).collect()
     }
 }
 
@@ -122,10 +127,13 @@ fn first_names(path: &str) -> BTreeSet<String> {
     names
 }
 
-/// Blanks out line comments; a `//` in a string literal is taken for one too unless it is part of a URL.
+/// Cuts off line comments; a `//` in a string literal is taken for one too unless it is part of a URL.
 fn without_comments(text: &str) -> String {
-    let comment = Regex::new(r"(?m)(^|[^:])//.*$").unwrap();
-    comment.replace_all(text, "$1").into_owned()
+    let code = |line: &str| {
+        let comment = line.match_indices("//").map(|(at, _)| at).find(|at| !line[..*at].ends_with(':'));
+        comment.unwrap_or(line.len())
+    };
+    text.lines().map(|line| format!("{}\n", &line[..code(line)])).collect()
 }
 
 /// Cuts out what stands behind `#[cfg(test)]`: a module's block up to the `}` in its column, or one line.

@@ -13,7 +13,8 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub registry: Registry,
     pub upstream: Upstream,
-    runtime: tokio::runtime::Runtime,
+    /// Where the registry's server runs.
+    _runtime: tokio::runtime::Runtime,
 }
 
 impl World {
@@ -24,12 +25,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.replace("REGISTRY", &registry.host()))).collect();
         let upstream = Upstream::create(&dir.path().join("upstream.git"), &files).unwrap();
-        Self { dir, registry, upstream, runtime }
-    }
-
-    /// Starts a second registry in this world.
-    pub fn another_registry(&self) -> Registry {
-        self.runtime.block_on(Registry::start()).unwrap()
+        Self { dir, registry, upstream, _runtime: runtime }
     }
 
     pub fn state_dir(&self) -> PathBuf {
