@@ -119,6 +119,10 @@ fn remote(url: &Located<String>, context: &mut Context<'_>) -> Option<environmen
         let help = Some("leave it out of the URL and give it as `auth`".to_owned());
         return context.mistake(url.at, "a credential is never written in the policy file", help);
     }
+    if let Some(query) = url.value.find('?') {
+        let part = context.part(url.at, &url.value, &(query + 1..url.value.len()));
+        context.conceal(part);
+    }
     parsed(url, environment::RemoteUrl::parse, context)
 }
 
