@@ -19,8 +19,8 @@ fn app(i: usize) -> String {
 }
 
 /// An upstream with one manifest an app, all at 1.0.0, and a registry where 1.1.0 is out.
-async fn world() -> (Registry, Upstream, GitHttp) {
-    let registry = Registry::start().await.unwrap();
+fn world() -> (Registry, Upstream, GitHttp) {
+    let registry = tokio::runtime::Runtime::new().unwrap().block_on(Registry::start()).unwrap();
     let upstream = Upstream::empty();
     for i in 0..APPS {
         registry.publish_many(&format!("shop/app-{i}"), ["1.0.0", "1.1.0"]);
@@ -92,9 +92,9 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let _one = Daemon::start(&policy(dir.path(), "one", &registry, &server.url()));
     let _two = Daemon::start(&policy(dir.path(), "two", &registry, &server.url()));
@@ -121,9 +121,9 @@ async fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let policy = policy(dir.path(), "one", &registry, &server.url());
     // How long an undisturbed pass takes here decides at which moments the killed ones die.
@@ -146,9 +146,9 @@ async fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
     git(&upstream.bare(), &["fsck", "--strict"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_lets_a_push_in_flight_finish() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn sigterm_lets_a_push_in_flight_finish() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let (begun, go) = (dir.path().join("begun"), dir.path().join("go"));
     upstream.hook("pre-receive", &format!("touch {begun:?}; while [ ! -e {go:?} ]; do sleep 0.02; done"));
@@ -168,9 +168,9 @@ async fn sigterm_lets_a_push_in_flight_finish() {
     assert_all_bumped_once(&upstream, &registry, "1.1.0");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     // Whenever a pack is about to be received, somebody else has just pushed.
     let (bare, work) = (upstream.bare(), upstream.work());
