@@ -69,6 +69,19 @@ fn bumps(upstream: &Upstream) -> Vec<String> {
     log.lines().filter(|line| line.starts_with("Tagboat-Bump: ")).map(str::to_owned).collect()
 }
 
+/// Somebody else changes a file, and rebases for as long as others are faster; returns the commit.
+fn foreign_commit(upstream: &Upstream, path: &str, content: &str) -> String {
+    let work = upstream.work();
+    upstream.put(path, content);
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-q", "-m", "foreign"]);
+    wait_until("a foreign push", || {
+        git(&work, &["pull", "-q", "--rebase", "origin", "main"]);
+        std::process::Command::new("git").args(["push", "-q", "origin", "HEAD:main"]).current_dir(&work).output().unwrap().status.success()
+    });
+    git(&work, &["rev-parse", "HEAD"])
+}
+
 /// Every app says the new version, each bump is there exactly once, and every other byte is as it was.
 #[track_caller]
 fn assert_all_bumped_once(upstream: &Upstream, registry: &Registry, version: &str) {
@@ -105,7 +118,7 @@ fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
             registry.publish(&format!("shop/app-{i}"), &format!("1.{round}.0"));
         }
         for i in 0..5 {
-            foreign.push(upstream.foreign_commit(&format!("foreign/{round}-{i}.txt"), &format!("{round} {i}")));
+            foreign.push(foreign_commit(&upstream, &format!("foreign/{round}-{i}.txt"), &format!("{round} {i}")));
         }
         wait_until("the round's bumps", || all_at(&upstream, &format!("1.{round}.0")));
     }
@@ -178,7 +191,7 @@ fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
     server.intercept(move |request| {
         if request.method == "POST" && request.target.contains("git-receive-pack") {
             count += 1;
-            let script = format!("cd {work:?} && git pull -q && echo {count} > raced.txt && git add -A && git commit -qm raced && git push -q {bare:?} HEAD:main");
+            let script = format!("cd {work:?} && git pull -q --rebase {bare:?} main && echo {count} > raced.txt && git add -A && git commit -qm raced && git push -q {bare:?} HEAD:main");
             let raced = std::process::Command::new("bash").args(["-ec", &script]).status().unwrap();
             assert!(raced.success());
         }
