@@ -127,7 +127,9 @@ fn memory(child: &Child, field: &str) -> u64 {
 }
 
 fn many_files(registry: &Registry, image: impl Fn(usize) -> String) -> Vec<(String, String)> {
-    let file = |i: usize| (format!("apps/{:03}/{i:05}.yaml", i / 20), deployment(&format!("app-{i}"), &format!("{}/{}", registry.host(), image(i))));
+    let file = |i: usize| {
+        (format!("apps/{:03}/{i:05}.yaml", i / 20), deployment(&format!("app-{i}"), &format!("{}/{}", registry.host(), image(i))))
+    };
     (0..FILES).map(file).collect()
 }
 
@@ -155,10 +157,12 @@ fn plain_sed(world: &World, from: &str, to: &str) -> Duration {
 }
 
 fn one_file_of_many(registry: &Registry) {
-    let world = World::new(&many_files(registry, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
+    let world =
+        World::new(&many_files(registry, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
     let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
     let policy = Policy::new(policy::Config::default()).unwrap();
-    let rules = Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, interval: None }], Duration::from_secs(300));
+    let rules =
+        Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, interval: None }], Duration::from_secs(300));
     let git = environment::Config {
         url: RemoteUrl::parse(world.upstream.path().to_str().unwrap()).unwrap(),
         branch: Some("main".to_owned()),
@@ -175,7 +179,9 @@ fn one_file_of_many(registry: &Registry) {
     let plain = {
         let started = Instant::now();
         let script = "git grep -l bench/one: main -- '*.yaml'";
-        assert!(Command::new("bash").args(["-c", script]).current_dir(world.upstream.path()).stdout(Stdio::null()).status().unwrap().success());
+        assert!(
+            Command::new("bash").args(["-c", script]).current_dir(world.upstream.path()).stdout(Stdio::null()).status().unwrap().success()
+        );
         started.elapsed()
     };
     let mut cache = Cache::new(rules.watch(&config));

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Settings, Variables};
+use crate::config::{self, Settings};
 use crate::telemetry;
 use output::print_error;
 
@@ -120,7 +120,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Reads the policy file and goes on with it; prints all its mistakes and exits with 64 if it has any.
 fn with_settings(path: &std::path::Path, then: impl FnOnce(Settings) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    match config::load(path, &Variables::of_process()) {
+    match config::load(path, &std::env::vars_os().collect()) {
         Ok(settings) => then(settings),
         Err(report) => {
             anstream::eprintln!("{}", report.render(true));

@@ -22,6 +22,7 @@ pub use report::{Mistake, Position, Report};
 pub use schema::schema;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::image::{Registry, RepositoryPattern};
@@ -46,13 +47,7 @@ pub struct Settings {
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Takes the variables of this process; those that are no UTF-8 are left out.
-    #[must_use]
-    pub fn of_process() -> Self {
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
@@ -61,9 +56,11 @@ impl Variables {
     }
 }
 
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Variables {
+/// Takes variables as the process has them (`std::env::vars_os`) or as a test gives them; those that are no UTF-8 are left out.
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Variables {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let text = |(name, value): (N, V)| Some((name.into().into_string().ok()?, value.into().into_string().ok()?));
+        Self(variables.into_iter().filter_map(text).collect())
     }
 }
 

@@ -59,10 +59,14 @@ fn show(event: &Event, end: bool) {
 fn show_tour(Tour { repository, policy_file, listen }: &Tour) {
     let (repository, policy_file) = (repository.display(), policy_file.display());
     out!("{STRONG}A registry, an environment repository and Tagboat are running.{STRONG:#} Look around from another terminal:");
-    out!("  git -C {repository} log -p             {FAINT}# the commits{FAINT:#}");
-    out!("  cat {policy_file}                      {FAINT}# the policy file{FAINT:#}");
-    out!("  tagboat plan --config {policy_file}    {FAINT}# what is due, and why the rest is left alone{FAINT:#}");
-    out!("  curl http://{listen}/metrics");
+    for (command, what) in [
+        (format!("git -C {repository} log -p"), "the commits"),
+        (format!("cat {policy_file}"), "the policy file"),
+        (format!("tagboat plan --config {policy_file}"), "what is due, and why the rest is left alone"),
+        (format!("curl http://{listen}/metrics"), "the daemon's metrics"),
+    ] {
+        out!("  {command:60}  {FAINT}# {what}{FAINT:#}");
+    }
 }
 
 fn show_commit(commit: &Shown) {

@@ -78,7 +78,11 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             print_text(&explanation, current.as_ref());
             let origin = if rule.is_some() { "" } else { " (the default: no rule covers this repository)" };
             let from = current.map_or_else(|| "no current tag".to_owned(), |tag| format!("current tag {tag}"));
-            anstream::eprintln!("{STRONG}{}{STRONG:#}: {policy}{origin}, {from}: {STRONG}{}{STRONG:#}", reference.repository(), explanation.decision);
+            anstream::eprintln!(
+                "{STRONG}{}{STRONG:#}: {policy}{origin}, {from}: {STRONG}{}{STRONG:#}",
+                reference.repository(),
+                explanation.decision
+            );
         }
     }
     Ok(Exit::Done)

@@ -57,7 +57,9 @@ fn print_text(results: &[Once]) {
         let due = match changes.len() {
             0 => "nothing is due".to_owned(),
             1 => "1 change is due".to_owned(),
-            n => format!("{n} changes in {} files are due", files.len()),
+            n => {
+                format!("{n} changes in {} are due", if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) })
+            }
         };
         anstream::eprintln!("{STRONG}{environment}{STRONG:#} at {base}: {due}; {sites} references watched");
     }

@@ -10,10 +10,14 @@ use super::values::{ExistingFile, PathList, Timeout, Whole, parsed};
 use crate::engine::EnvironmentConfig;
 use crate::environment::{self, Author, Paths};
 
+/// What makes two environments the same: URL, branch and path patterns. One branch may well serve several environments, each
+/// with a folder of its own.
+type Place = (String, Option<String>, Vec<String>);
+
 /// An environment, as far as it could be read, with what is needed to tell two of them apart.
 pub(super) struct Environment {
-    /// The URL, and what other environments must not have in common with it; none without a URL and branch to compare.
-    place: Option<(Span, (String, Option<String>))>,
+    /// Where the URL stands, and what other environments must not have in common with this one; none without a URL and branch to compare.
+    place: Option<(Span, Place)>,
     paths: Paths,
     git: Option<environment::Config>,
 }
@@ -66,9 +70,10 @@ impl ReadTable for Environment {
             history: history.map_or(200, |number| number.0),
             timeout: timeout.map_or(Duration::from_secs(120), |timeout| timeout.0),
         });
+        let scope = paths.as_ref().map(|paths| paths.written.clone()).unwrap_or_default();
         let place = match (url, branch) {
             (Some(_), None) if keys.has("branch") => None,
-            (Some(url), branch) => Some((url.at, (url.value.trim_end_matches('/').trim_end_matches(".git").to_owned(), branch))),
+            (Some(url), branch) => Some((url.at, (url.value.trim_end_matches('/').trim_end_matches(".git").to_owned(), branch, scope))),
             (None, _) => None,
         };
         Some(Self { place, paths: paths.map(|paths| paths.compiled).unwrap_or_default(), git })
@@ -114,6 +119,10 @@ fn remote(url: &Located<String>, context: &mut Context<'_>) -> Option<environmen
         let help = Some("leave it out of the URL and give it as `auth`".to_owned());
         return context.mistake(url.at, "a credential is never written in the policy file", help);
     }
+    if let Some(query) = url.value.find('?') {
+        let part = context.part(url.at, &url.value, &(query + 1..url.value.len()));
+        context.conceal(part);
+    }
     parsed(url, environment::RemoteUrl::parse, context)
 }
 
@@ -157,15 +166,15 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 
 /// Checks the environments against each other.
 pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, context: &mut Context<'_>) -> Vec<EnvironmentConfig> {
-    let mut places: BTreeMap<(String, Option<String>), String> = BTreeMap::new();
+    let mut places: BTreeMap<Place, String> = BTreeMap::new();
     let mut configs = Vec::new();
     for (name, environment) in named {
         parsed(&name, check_name, context);
         let Some(Environment { place, paths, git }) = environment else { continue };
         if let Some((url, place)) = place {
             if let Some(first) = places.get(&place) {
-                let help = "use one environment for both, and `paths` of the images to tell its folders apart";
-                let message = format!("environment `{}` has the same URL and branch", printable(first));
+                let help = "give each its own `paths`, or use one environment for both";
+                let message = format!("environment `{}` has the same URL, branch and paths", printable(first));
                 context.mistake::<()>(url, message, Some(help.to_owned()));
             } else {
                 places.insert(place, name.value.clone());

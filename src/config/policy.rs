@@ -74,11 +74,14 @@ fn order(keys: &mut Keys<'_, '_, '_>) -> Option<Order> {
         r#""ascending""#,
     );
     keys.at_most_one(ORDERS, "a policy has one order");
+    let unread = ORDERS.iter().any(|name| keys.has(name)).then(|| Order::Semver("*".to_owned()));
     semver
         .map(Order::Semver)
         .or_else(|| update.map(|step| Order::Update(step.0)))
         .or_else(|| numeric.map(|direction| Order::Numeric(direction.0)))
         .or_else(|| alphabetical.map(|direction| Order::Alphabetical(direction.0)))
+        // An order that could not be read has been told; the conditions are not to be blamed for its absence.
+        .or(unread)
 }
 
 /// Brings a mistake that the policy found to the value, or the part of it, that it is about.

@@ -131,7 +131,9 @@ impl<'a> Context<'a> {
     /// Narrows the place of a string to a part of its value, where the value stands in the file as it is.
     pub(super) fn part(&self, at: Span, value: &str, part: &std::ops::Range<usize>) -> Span {
         let written = self.sources.get(at.source).and_then(|source| source.text.get(at.start..at.end)).unwrap_or("");
-        match written.find(value) {
+        let quotes = ["", "\"\"\"", "'''", "\"", "'"];
+        let as_it_is = |quote: &str| written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) == Some(value);
+        match quotes.into_iter().find(|quote| as_it_is(quote)).map(str::len) {
             Some(start) if part.start <= part.end && part.end <= value.len() => {
                 Span { source: at.source, start: at.start + start + part.start, end: at.start + start + part.end }
             }

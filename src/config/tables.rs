@@ -34,7 +34,7 @@ impl ReadTable for Root {
         );
         let images = keys.optional(
             "image",
-            "Which repositories are watched, and how their tags are chosen. The first rule that covers a site decides.",
+            "Which repositories are watched, and how their tags are chosen. A rule that names a repository goes before one with a pattern, else the first in the file decides.",
             r#"[{ repository = "ghcr.io/acme/api", policy = { semver = "^1.4" } }]"#,
         );
         Some(Self {

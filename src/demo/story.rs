@@ -73,6 +73,8 @@ struct Stage {
     landed: watch::Receiver<usize>,
     events: mpsc::Sender<Event>,
     pace: Duration,
+    /// Whether the play ends with its last act.
+    curtain: bool,
     stop: CancellationToken,
 }
 
@@ -95,14 +97,13 @@ pub async fn run(pace: Duration, curtain: bool, stop: CancellationToken, events:
     // A listener that has gone away ends the demo by `stop`, not by an error here.
     let _ = events.send(Event::Ready(tour)).await;
 
-    let stage = Stage { registry, upstream, landed, events, pace, stop: stop.clone() };
+    let stage = Stage { registry, upstream, landed, events, pace, curtain, stop: stop.clone() };
     let told = tokio::select! {
         told = stage.play() => told,
         () = stop.cancelled() => Ok(()),
     };
-    if curtain || told.is_err() {
-        stop.cancel();
-    }
+    // The play is over, one way or another; now the daemon ends too.
+    stop.cancel();
     let ended = daemon.await;
     look.cancel();
     let _ = watching.await;
@@ -194,7 +195,9 @@ impl Stage {
         self.until(API, "shop/api:1.4.3").await?;
 
         let _ = self.events.send(Event::TheEnd).await;
-        self.stop.cancelled().await;
+        if !self.curtain {
+            self.stop.cancelled().await;
+        }
         Ok(())
     }
 

@@ -89,7 +89,7 @@ struct Task {
 
 impl Task {
     fn new(engine: Arc<Engine>, environment: EnvironmentConfig, stop: CancellationToken) -> Self {
-        let workspace = Workspace::new(&engine, environment);
+        let workspace = Workspace::new(&engine, environment, stop.clone());
         Self { engine, workspace, stop, failures: 0, edge: Edge::default(), told: HashSet::new() }
     }
 
@@ -233,7 +233,7 @@ impl Task {
             );
             match note.kind {
                 NoteKind::Unproved => {
-                    tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is")
+                    tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is");
                 }
                 NoteKind::Held => tracing::info!(kind, file, path, repository, tag, reason, "held"),
                 // Its listing's failure has been told already.

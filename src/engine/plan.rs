@@ -165,7 +165,7 @@ pub(super) fn decide(tree: &Tree, environment: &EnvironmentConfig, rules: &Rules
             match decider.site(rule, file, site, holds) {
                 Ok(Some((to, policy))) => edits.push(PlannedEdit { site: index, to, digest: None, policy }),
                 Ok(None) => {}
-                Err(note) => plan.notes.push(note),
+                Err(note) => plan.notes.push(*note),
             }
         }
         if !edits.is_empty() {
@@ -187,8 +187,8 @@ struct Decider<'a> {
 
 impl Decider<'_> {
     /// Returns the new tag for a site with the policy's name, nothing if it is up to date, or why it is left alone.
-    fn site(&mut self, rule: usize, file: &SiteFile, site: &Site, holds: &Holds) -> Result<Option<(Tag, Arc<str>)>, Note> {
-        let note = |kind, reason: String| Err(file.note(site, kind, reason));
+    fn site(&mut self, rule: usize, file: &SiteFile, site: &Site, holds: &Holds) -> Result<Option<(Tag, Arc<str>)>, Box<Note>> {
+        let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
         let Some(current) = &site.tag else {
             let reason = if site.digest.is_some() { "it is pinned by digest without a tag" } else { "it has no tag" };
             return note(NoteKind::Unordered, reason.to_owned());

@@ -117,6 +117,8 @@ pub(super) struct Workspace {
 struct Local {
     config: EnvironmentConfig,
     dir: PathBuf,
+    /// Ends a fetch; a push is never torn.
+    stop: CancellationToken,
     clone: Option<Environment>,
     cache: Cache,
     holds: Option<(String, Arc<Holds>)>,
@@ -190,10 +192,10 @@ pub(super) async fn pass(
 }
 
 impl Workspace {
-    pub(super) fn new(engine: &Engine, config: EnvironmentConfig) -> Self {
+    pub(super) fn new(engine: &Engine, config: EnvironmentConfig, stop: CancellationToken) -> Self {
         let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
         let cache = Cache::new(engine.rules.watch(&config));
-        let local = Local { config: config.clone(), dir, clone: None, cache, holds: None };
+        let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
         Self { config, watched: BTreeMap::new(), decided: 0, local: Arc::new(Mutex::new(local)) }
     }
 
@@ -245,7 +247,7 @@ impl Local {
     fn clone(&mut self) -> Result<&mut Environment, environment::Error> {
         let clone = match self.clone.take() {
             Some(clone) => clone,
-            None => Environment::open(self.config.git.clone(), &self.dir)?,
+            None => Environment::open(self.config.git.clone(), &self.dir)?.interrupted_by(self.stop.clone()),
         };
         Ok(self.clone.insert(clone))
     }
@@ -307,7 +309,7 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
         });
         for (file, before, after) in results {
             match after {
-                Err(note) => edited.notes.push(note),
+                Err(note) => edited.notes.push(*note),
                 Ok(after) => {
                     edited.changeset.write(&file.file.path, &after)?;
                     edited.changes.extend(changes(&file));
@@ -321,17 +323,18 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
     Ok(edited)
 }
 
-fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Note> {
+fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Box<Note>> {
     let FilePlan { file, edits } = plan;
     let edits: Vec<_> = edits.iter().map(|e| Edit { site: &file.sites[e.site], tag: e.to.clone(), digest: e.digest.clone() }).collect();
-    manifest::apply(text, &edits).map_err(|error| Note {
+    let note = |error: &manifest::EditError| Note {
         kind: NoteKind::Unproved,
         file: file.path.clone(),
         path: edits.first().map(|edit| edit.site.path.clone()),
         repository: edits.first().map(|edit| edit.site.repository.clone()),
         tag: edits.first().and_then(|edit| edit.site.tag.clone()),
-        reason: chain(&error).to_string(),
-    })
+        reason: chain(error).to_string(),
+    };
+    manifest::apply(text, &edits).map_err(|error| Box::new(note(&error)))
 }
 
 fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {

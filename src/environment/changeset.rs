@@ -12,6 +12,7 @@ use git2::{ObjectType, Odb, Oid, Repository, Signature, Tree};
 
 use super::error::Error;
 use super::snapshot::Shared;
+use super::store;
 
 /// New file contents on top of a snapshot.
 pub struct Changeset {
@@ -78,7 +79,7 @@ impl Changeset {
         let open = || {
             // The disk comes in only now: as long as it is there, libgit2 looks there for each object that it is to write.
             shared.attach(&odb)?;
-            let repository = Repository::open_bare(&shared.path)?;
+            let repository = store::open(&shared.path)?;
             repository.set_odb(&odb)?;
             Ok(repository)
         };

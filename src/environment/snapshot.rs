@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use git2::{ObjectType, Odb, Oid, Repository, Sort};
+use git2::{ObjectType, Odb, Oid, Sort};
 
 use super::changeset::Changeset;
 use super::error::Error;
+use super::store;
 use super::tree::{self, Entry, MOST_ENTRIES, WalkError};
 use super::{Author, BlobId};
 
@@ -102,7 +103,7 @@ impl Snapshot {
         let open = || {
             let odb = Odb::new()?;
             shared.attach(&odb)?;
-            let root = Repository::open_bare(&shared.path)?.find_commit(tip)?.tree_id();
+            let root = store::open(&shared.path)?.find_commit(tip)?.tree_id();
             Ok((odb, root))
         };
         let (odb, root) = open().map_err(|e| shared.is_damaged(e))?;
@@ -181,7 +182,7 @@ impl Snapshot {
     /// If the clone is damaged.
     pub fn history(&self) -> Result<Vec<HistoryEntry>, Error> {
         let walk = || {
-            let repository = Repository::open_bare(&self.shared.path)?;
+            let repository = store::open(&self.shared.path)?;
             let mut walk = repository.revwalk()?;
             walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)?;
             walk.push(self.tip)?;

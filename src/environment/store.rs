@@ -75,11 +75,12 @@ impl Store {
             self.verified = false;
         }
         let damaged = self.damaged.swap(false, Ordering::Relaxed);
-        if !damaged && let Ok(repository) = Repository::open_bare(self.path()) {
-            if self.verified || is_sound(&repository, &self.path()) {
-                self.verified = true;
-                return Ok(repository);
-            }
+        if !damaged
+            && let Ok(repository) = open(&self.path())
+            && (self.verified || is_sound(&repository, &self.path()))
+        {
+            self.verified = true;
+            return Ok(repository);
         }
         if self.path().exists() {
             tracing::warn!(dir = %self.path().display(), "the clone is damaged; making it anew");
@@ -88,7 +89,7 @@ impl Store {
         drop(repository);
         self.replace()?;
         self.verified = true;
-        Repository::open_bare(self.path()).map_err(|e| self.is_damaged(e))
+        open(&self.path()).map_err(|e| self.is_damaged(e))
     }
 
     /// Returns the repository to fetch into: the clone, or its successor if it has grown too much.
@@ -155,6 +156,13 @@ impl Store {
     fn unusable(&self, cause: io::Error) -> Error {
         Error::Directory { remote: self.remote.clone(), dir: self.dir.clone(), cause }
     }
+}
+
+/// Opens the bare clone.
+///
+/// Not by `open_bare`: that does not read where a shallow history ends, and libgit2 then walks on into missing commits.
+pub(super) fn open(path: &Path) -> Result<Repository, git2::Error> {
+    Repository::open(path)
 }
 
 fn lock(dir: &Path, remote: &str) -> Result<File, Error> {

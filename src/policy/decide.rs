@@ -174,9 +174,11 @@ impl<'a, S: Scale> Pass<'a, S> {
 
     /// Why nothing can be decided for the site, whatever the tags are.
     fn refusal(&self) -> Option<Keep> {
-        // With `downgrade` it does not matter whether the best tag is newer than the current one.
-        let unordered = self.question.current.is_some() && self.current.is_none() && !self.texts.conditions.downgrade;
-        if unordered { Some(Keep::Unordered) } else { self.scale.refuses(&self.site) }
+        let refusal = self.scale.refuses(&self.site);
+        let unread = self.question.current.is_some() && self.current.is_none();
+        // With `downgrade` it does not matter whether the best tag is newer than the current one, if the order can do without it.
+        let starts_anew = self.texts.conditions.downgrade && refusal.is_none();
+        if unread && !starts_anew { Some(Keep::Unordered) } else { refusal }
     }
 
     /// Compares two candidates without ties: by the order, then for the tag that is there, then for its spelling, then by bytes.
@@ -196,7 +198,7 @@ impl<'a, S: Scale> Pass<'a, S> {
         if self.question.current.is_some_and(|current| current.as_str() == tag.as_str()) {
             return Decision::Keep(Keep::UpToDate);
         }
-        let order = self.current.map_or(Ordering::Greater, |current| self.scale.compare(key, &current, &self.site));
+        let order = self.current.map_or(Ordering::Greater, |current| self.scale.compare_age(key, &current, &self.site));
         match order {
             Ordering::Equal => return Decision::Keep(Keep::UpToDate),
             Ordering::Less if !self.texts.conditions.downgrade => return Decision::Keep(Keep::Ahead { best: best() }),
@@ -214,7 +216,7 @@ impl<'a, S: Scale> Pass<'a, S> {
             return true;
         }
         let held = self.texts.of_held(hold).and_then(|text| self.scale.read(text).ok());
-        order.is_gt() && held.is_some_and(|held| self.scale.compare(key, &held, &self.site).is_le())
+        order.is_gt() && held.is_some_and(|held| self.scale.compare_age(key, &held, &self.site).is_le())
     }
 
     /// Sorts the traced tags newest first, and says of those that are older than the current tag that they are.
@@ -239,7 +241,7 @@ impl<'a, S: Scale> Pass<'a, S> {
         if let Some(reason) = reason {
             return Outcome::Rejected(reason);
         }
-        let is_older = |key: &S::Key<'a>| self.current.is_some_and(|current| self.scale.compare(key, &current, &self.site).is_lt());
+        let is_older = |key: &S::Key<'a>| self.current.is_some_and(|current| self.scale.compare_age(key, &current, &self.site).is_lt());
         match self.question.current {
             Some(current) if !self.texts.conditions.downgrade && key.is_some_and(is_older) => {
                 Outcome::Rejected((&Rejection::Older { than: current.as_str() }).into())

@@ -46,6 +46,11 @@ pub(super) trait Scale {
     /// Compares two keys; greater is what the policy wants more. A total preorder for one site.
     fn compare<'a>(&self, a: &Self::Key<'a>, b: &Self::Key<'a>, site: &Self::Site<'a>) -> Ordering;
 
+    /// Says whether `candidate` is newer or older than a tag that a site has or had; what the policy only likes less is neither.
+    fn compare_age<'a>(&self, candidate: &Self::Key<'a>, known: &Self::Key<'a>, site: &Self::Site<'a>) -> Ordering {
+        self.compare(candidate, known, site)
+    }
+
     /// Compares how near two spellings of equal keys are to the site's; greater is nearer.
     fn compare_spelling<'a>(&self, _a: &Self::Key<'a>, _b: &Self::Key<'a>, _site: &Self::Site<'a>) -> Ordering {
         Ordering::Equal

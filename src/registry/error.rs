@@ -93,6 +93,12 @@ pub enum Cause {
         #[source]
         source: Innermost,
     },
+    /// It speaks plain HTTP where TLS is wanted.
+    #[error("{host} does not speak TLS")]
+    NotTls {
+        /// The host that was spoken to.
+        host: String,
+    },
     /// The deadline passed.
     #[error("{host} did not answer in full within {} s", after.as_secs_f32())]
     Timeout {
@@ -217,11 +223,22 @@ pub enum Cause {
     Shared(Arc<Cause>),
 }
 
+/// Who gave an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Server {
+    /// The registry itself.
+    Registry,
+    /// This host, to which the registry redirected.
+    Redirected(String),
+    /// The token server at this host.
+    TokenServer(String),
+}
+
 /// An answer that is a refusal or a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The token server's host, if it was that and not the registry.
-    pub token_server: Option<String>,
+    /// Who refused.
+    pub server: Server,
     /// The status.
     pub status: StatusCode,
     /// What the server says about it, cleaned.
@@ -234,9 +251,10 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.token_server {
-            Some(host) => write!(f, "the token server {host} answered {}", self.status)?,
-            None => write!(f, "the registry answered {}", self.status)?,
+        match &self.server {
+            Server::Registry => write!(f, "the registry answered {}", self.status)?,
+            Server::Redirected(host) => write!(f, "{host}, to which the registry redirected, answered {}", self.status)?,
+            Server::TokenServer(host) => write!(f, "the token server {host} answered {}", self.status)?,
         }
         self.message.iter().try_for_each(|message| write!(f, ": {message}"))
     }
@@ -285,6 +303,7 @@ impl Cause {
                 format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
             }
             Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
+            Self::NotTls { .. } => format!("if it is meant to speak plain HTTP, set `plain_http = true` in [registry.\"{registry}\"]"),
             Self::WebPage { .. } => {
                 format!("see whether {registry} is a registry's host, and whether a log-in page or proxy stands before it")
             }
@@ -357,7 +376,7 @@ impl Error {
     /// Says whether the registry answered that it does not have the repository or tag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.token_server.is_none() && refusal.status == StatusCode::NOT_FOUND)
+        matches!(self.cause(), Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
     }
 }
 

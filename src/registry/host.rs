@@ -17,7 +17,7 @@ use super::challenge::Challenge;
 use super::config;
 use super::error::Cause;
 
-/// The longest pause that a registry may impose while a request waits; a longer one is handed to the caller as an error.
+/// The longest that a request waits because its registry wants to be left alone; a longer pause is handed to the caller as an error.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Docker Hub's API; `docker.io` itself is a web site.
@@ -74,8 +74,9 @@ impl Host {
 
     /// Waits for this request's turn: a pause that the registry asked for, then a place among those in flight, then the rate.
     pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Cause> {
+        let mut patience = LONGEST_PAUSE;
         loop {
-            self.wait_out_pause().await?;
+            self.wait_out_pause(&mut patience).await?;
             // The semaphore is never closed.
             let permit = self.permits.acquire().await.map_err(|_| Cause::Throttled { after: Duration::ZERO })?;
             if let Some(rate) = &self.rate {
@@ -89,11 +90,12 @@ impl Host {
         }
     }
 
-    async fn wait_out_pause(&self) -> Result<(), Cause> {
+    async fn wait_out_pause(&self, patience: &mut Duration) -> Result<(), Cause> {
         while let Some(left) = self.pause_left() {
-            if left > LONGEST_PAUSE {
+            if left > *patience {
                 return Err(Cause::Throttled { after: left });
             }
+            *patience -= left;
             tokio::time::sleep(left).await;
         }
         Ok(())
@@ -119,6 +121,10 @@ impl Host {
 
     pub(super) fn learn(&self, challenge: Challenge) {
         *lock(&self.challenge) = Some(challenge);
+    }
+
+    pub(super) fn forget(&self) {
+        *lock(&self.challenge) = None;
     }
 
     pub(super) fn takes_page_size(&self) -> bool {

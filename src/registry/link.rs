@@ -14,7 +14,7 @@ use super::error::Cause;
 /// work, and no other path has any business in the listing of this repository. Another origin is an error.
 pub(super) fn next(page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Cause> {
     let targets = headers.get_all(LINK).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    let Some(target) = targets.flat_map(links).find(|link| link.is_next()).map(|link| link.target) else {
+    let Some(target) = targets.flat_map(links).find(Link::is_next).map(|link| link.target) else {
         return Ok(None);
     };
     let link = page.join(target).map_err(|_| Cause::Endless("the link to the next page is no web address"))?;

@@ -1,6 +1,7 @@
 //! All tags of a repository: every page, or an error.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -11,16 +12,18 @@ use crate::image::{ParseError, Repository, TagList, TagRef};
 use super::error::Cause;
 use super::link;
 use super::session::Session;
-use super::wire::{Answer, Request};
+use super::wire::{self, Answer, Request};
 
 /// The greatest page that every registry grants (ECR refuses more).
 const PAGE_SIZE: &str = "1000";
-/// Quay gives 100 tags a page whatever is asked for, so this is as many pages as [`MOST_TAGS`] can take.
-const MOST_PAGES: usize = 10_000;
+/// Quay gives 100 tags a page whatever is asked for, so this is half a million tags there.
+const MOST_PAGES: usize = 5_000;
 /// The greatest public repositories have some 200,000 tags.
 const MOST_TAGS: usize = 1_000_000;
 /// Docker Hub has been seen to give all tags at once: 200,000 of them take 6 MB.
 const LARGEST_PAGE: usize = 32 * 1024 * 1024;
+/// What all pages together may take, the waits for their turn not counted: a slow registry has to be done before the next listing is due.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// What all tags together may take in memory.
 const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 
@@ -60,9 +63,14 @@ async fn first_page(session: &Session<'_>, repository: &Repository) -> Result<An
 async fn rest(session: &Session<'_>, mut answer: Answer) -> Result<Option<TagList>, Cause> {
     let mut tags = Collector::default();
     let mut seen = HashSet::new();
+    let mut took = Duration::ZERO;
     loop {
         if !answer.status.is_success() {
             return if answer.status == StatusCode::NOT_FOUND && !seen.is_empty() { Ok(None) } else { Err(answer.refused()) };
+        }
+        took += answer.took;
+        if took > LONGEST {
+            return Err(Cause::Timeout { host: wire::name(&answer.url), after: LONGEST });
         }
         tags.read(&answer)?;
         seen.insert(answer.url.clone());
@@ -74,7 +82,7 @@ async fn rest(session: &Session<'_>, mut answer: Answer) -> Result<Option<TagLis
             return Err(Cause::Endless("a page names itself or an earlier one as the next"));
         }
         if seen.len() >= MOST_PAGES {
-            return Err(Cause::Endless("it has more than 10000 pages"));
+            return Err(Cause::Endless("it has more than 5000 pages"));
         }
         answer = get(session, next).await?;
     }

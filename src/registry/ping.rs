@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 
 use super::challenge::{self, Challenge};
 use super::credential::Credential;
 use super::error::Cause;
 use super::session::Session;
 use super::wire::{self, Request};
-
-/// A greeting is `{}`; some write more.
-const LARGEST: usize = 64 * 1024;
 
 /// How a registry lets this client in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +44,7 @@ impl fmt::Display for Greeting {
 }
 
 pub(super) async fn ping(session: &Session<'_>) -> Result<Greeting, Cause> {
-    let what = "the greeting";
-    let request = Request {
-        method: Method::GET,
-        url: session.host.base.clone(),
-        accept: "application/json",
-        what,
-        limit: LARGEST,
-        follow_redirects: true,
-    };
+    let request = Request::greeting(session.host);
     let credential = session.credentials.find(session.host, None)?;
     if credential.is_none() {
         let answer = wire::send(session.host, &request, None).await?;

@@ -1,6 +1,7 @@
 //! Requests that authenticate themselves: the challenge is learned once a host, a refused token is replaced once.
 
 use reqwest::StatusCode;
+use reqwest::header::WWW_AUTHENTICATE;
 
 use crate::image::Repository;
 use crate::redact::Secret;
@@ -36,24 +37,41 @@ impl Session<'_> {
         }
         let credential = self.credentials.find(self.host, self.repository)?;
         let sent = match self.host.challenge() {
-            Some(challenge) => self.answer(&challenge, credential.as_ref(), None).await?,
+            Some(challenge) => {
+                let answer = self.answer(&challenge, credential.as_ref(), None).await;
+                // The token server may have moved: the registry is asked again the next time.
+                answer.inspect_err(|_| self.host.forget())?
+            }
             None => self.unasked(credential.as_ref())?,
         };
         let answer = wire::send(self.host, request, sent.as_ref().map(|sent| &sent.authorization)).await?;
-        if answer.status != StatusCode::UNAUTHORIZED || !self.host.is_own(&answer.url) {
+        if !self.host.is_own(&answer.url) {
             return checked(answer);
         }
-        let Some(challenge) = challenge::choose(&answer.headers) else {
-            return Err(if answer.headers.contains_key(reqwest::header::WWW_AUTHENTICATE) { Cause::Challenge } else { answer.refused() });
+        let challenge = match answer.status {
+            StatusCode::UNAUTHORIZED if !answer.headers.contains_key(WWW_AUTHENTICATE) => return Err(answer.refused()),
+            StatusCode::UNAUTHORIZED => challenge::choose(&answer.headers).ok_or(Cause::Challenge)?,
+            // Some registries hide from strangers what they would show to this credential, and do not ask for it.
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN if sent.is_none() && credential.is_some() => match self.greet().await? {
+                Some(challenge) => challenge,
+                None => return Ok(answer),
+            },
+            _ => return Ok(answer),
         };
         let again = self.answer(&challenge, credential.as_ref(), sent.as_ref().and_then(|sent| sent.token.as_ref())).await?;
         let Some(again) = again.filter(|again| sent.as_ref().is_none_or(|sent| sent.authorization.header != again.authorization.header))
         else {
             // There is nothing else to try.
-            return Err(answer.refused());
+            return checked(answer);
         };
         self.host.learn(challenge);
         checked(wire::send(self.host, request, Some(&again.authorization)).await?)
+    }
+
+    /// Asks the registry as a whole for its challenge.
+    async fn greet(&self) -> Result<Option<Challenge>, Cause> {
+        let answer = wire::send(self.host, &Request::greeting(self.host), None).await?;
+        Ok(if answer.status == StatusCode::UNAUTHORIZED { challenge::choose(&answer.headers) } else { None })
     }
 
     /// Returns what to send before any challenge: only a token that was given for just this.

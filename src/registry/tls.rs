@@ -67,19 +67,31 @@ impl Resolve for Resolver {
     }
 }
 
-/// Says whether a transport error is about the other side's certificate.
-pub(super) fn is_certificate_error(error: &reqwest::Error) -> bool {
+/// What a transport error says about TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The other side's certificate is not trusted.
+    Certificate,
+    /// The other side does not speak TLS.
+    NotTls,
+    /// It is not about TLS.
+    Other,
+}
+
+/// Finds out what a transport error is about.
+pub(super) fn fault(error: &reqwest::Error) -> Fault {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // An `io::Error` names its inner error's source as its own, so that one has to be asked for.
-        let inner: &(dyn std::error::Error + 'static) = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => inner,
-            None => error,
-        };
-        if let Some(rustls::Error::InvalidCertificate(_)) = inner.downcast_ref::<rustls::Error>() {
-            return true;
+    while let Some(mut error) = cause {
+        // An `io::Error` names its inner error's source as its own, so the inner one has to be asked for; they come nested.
+        while let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            error = inner;
+        }
+        match error.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(_)) => return Fault::Certificate,
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => return Fault::NotTls,
+            _ => {}
         }
         cause = error.source();
     }
-    false
+    Fault::Other
 }

@@ -12,7 +12,7 @@ use crate::image::Registry;
 use crate::redact::Secret;
 
 use super::credential::Credential;
-use super::error::Cause;
+use super::error::{Cause, Refusal, Server};
 use super::host::{Host, lock};
 use super::trust;
 use super::wire::{self, Request};
@@ -157,7 +157,7 @@ async fn fetch(host: &Host, key: &Key, credential: Option<&Credential>) -> Resul
 
 fn of_token_server(cause: Cause, server: &str) -> Cause {
     match cause {
-        Cause::Answer(refusal) => Cause::Answer(super::error::Refusal { token_server: Some(server.to_owned()), ..refusal }),
+        Cause::Answer(refusal) => Cause::Answer(Refusal { server: Server::TokenServer(server.to_owned()), ..refusal }),
         other => other,
     }
 }
@@ -194,6 +194,38 @@ mod tests {
     fn read(json: &str) -> Option<(String, u64)> {
         let answer: TokenAnswer = serde_json::from_str(json).ok()?;
         answer.read().map(|(token, life)| (token.expose().to_owned(), life.as_secs()))
+    }
+
+    fn key(name: &str) -> Key {
+        let registry = Registry::parse("registry.example.com").unwrap();
+        Key { registry, realm: "https://auth.example.com/".to_owned(), service: None, scope: Some(format!("repository:{name}:pull")) }
+    }
+
+    #[test]
+    fn a_token_serves_until_it_is_old_or_refused_or_another_credential_is_used() {
+        let secret = |text: &str| Secret::new(text);
+        let bot = |password| Some(Credential::Basic { username: "bot".to_owned(), password: secret(password) });
+        let token = |until| Token { token: secret("t"), credential: bot("old"), until };
+        let later = token(Instant::now() + Duration::from_secs(60));
+        assert!(later.serves(bot("old").as_ref(), None));
+        assert!(later.serves(bot("old").as_ref(), Some(&secret("another"))));
+        assert!(!later.serves(bot("old").as_ref(), Some(&secret("t"))));
+        assert!(!later.serves(bot("new").as_ref(), None));
+        assert!(!later.serves(None, None));
+        assert!(!token(Instant::now()).serves(bot("old").as_ref(), None));
+    }
+
+    #[test]
+    fn dead_tokens_do_not_pile_up() {
+        let tokens = Tokens::default();
+        let until = Instant::now() + Duration::from_secs(60);
+        let alive = tokens.slot(&key("alive"));
+        *alive.state.try_lock().unwrap() = State::Good(Token { token: Secret::new("t"), credential: None, until });
+        for n in 0..10 * SWEEP {
+            tokens.slot(&key(&n.to_string()));
+        }
+        assert!(lock(&tokens.slots).map.len() <= SWEEP);
+        assert!(Arc::ptr_eq(&alive, &tokens.slot(&key("alive"))));
     }
 
     #[test]

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use oci_distribution::errors::{OciEnvelope, OciErrorCode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::redact::Redactor;
 use crate::retry::parse_retry_after;
 
-use super::error::{Cause, Innermost, Refusal};
+use super::error::{Cause, Innermost, Refusal, Server};
 use super::host::{Host, LONGEST_PAUSE};
 use super::{tls, trust};
 
@@ -40,6 +41,14 @@ pub(super) struct Request {
     pub(super) follow_redirects: bool,
 }
 
+impl Request {
+    /// Asks whether this is a registry at all, and for its challenge.
+    pub(super) fn greeting(host: &Host) -> Self {
+        let url = host.base.clone();
+        Self { method: Method::GET, url, accept: "application/json", what: "the greeting", limit: REFUSAL_BODY, follow_redirects: true }
+    }
+}
+
 /// A credential on the wire, with the secrets that must not come back in a message.
 #[derive(Clone)]
 pub(super) struct Authorization {
@@ -56,11 +65,23 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Who answered: after redirects this is not who was asked.
     pub(super) url: Url,
+    /// How long it took, without the wait for its turn.
+    pub(super) took: Duration,
+    server: Server,
     authenticated: bool,
     message: Option<String>,
 }
 
 impl Answer {
+    /// Notes what the answer says if it is a refusal, without the secrets that were sent.
+    fn describe(&mut self, authorization: Option<&Authorization>) {
+        if !self.status.is_success() {
+            let none = Redactor::default();
+            self.message = message(self, authorization.map_or(&none, |authorization| &authorization.redactor));
+            self.authenticated = authorization.is_some_and(|authorization| !authorization.anonymous);
+        }
+    }
+
     /// Turns the answer into the error that it is.
     pub(super) fn refused(self) -> Cause {
         Cause::Answer(self.refusal())
@@ -68,7 +89,7 @@ impl Answer {
 
     pub(super) fn refusal(&self) -> Refusal {
         Refusal {
-            token_server: None,
+            server: self.server.clone(),
             status: self.status,
             message: self.message.clone(),
             after: retry_after(&self.headers),
@@ -132,9 +153,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// Makes a request once, within the deadline, and follows its redirects.
 async fn exchange(host: &Host, request: &Request, authorization: Option<&Authorization>) -> Result<Answer, Cause> {
     let _turn = host.turn().await?;
-    let after = host.config.timeout;
+    let (start, after) = (Instant::now(), host.config.timeout);
     let timeout = |_| Cause::Timeout { host: name(&request.url), after };
-    tokio::time::timeout(after, follow(host, request, authorization)).await.map_err(timeout)?
+    let mut answer = tokio::time::timeout(after, follow(host, request, authorization)).await.map_err(timeout)??;
+    answer.took = start.elapsed();
+    Ok(answer)
 }
 
 async fn follow(host: &Host, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
@@ -146,7 +169,11 @@ async fn follow(host: &Host, request: &Request, mut authorization: Option<&Autho
         }
         let response = builder.send().await.map_err(|error| network(&url, error))?;
         let Some(location) = location(&response, request)? else {
-            return read(response, url, request, authorization).await;
+            let server = if url.origin() == request.url.origin() { Server::Registry } else { Server::Redirected(name(&url)) };
+            let mut answer = read(response, url, request).await?;
+            answer.server = server;
+            answer.describe(authorization);
+            return Ok(answer);
         };
         let next = trust::redirect(&url, &location, &host.base)?;
         if next.origin() != url.origin() {
@@ -174,12 +201,7 @@ fn location(response: &reqwest::Response, request: &Request) -> Result<Option<St
     })
 }
 
-async fn read(
-    mut response: reqwest::Response,
-    url: Url,
-    request: &Request,
-    authorization: Option<&Authorization>,
-) -> Result<Answer, Cause> {
+async fn read(mut response: reqwest::Response, url: Url, request: &Request) -> Result<Answer, Cause> {
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let limit = if status.is_success() { request.limit } else { REFUSAL_BODY };
     let mut body = Vec::new();
@@ -195,27 +217,16 @@ async fn read(
         }
         body.extend_from_slice(&chunk);
     }
-    let mut answer = Answer {
-        status,
-        headers,
-        body,
-        url,
-        authenticated: authorization.is_some_and(|authorization| !authorization.anonymous),
-        message: None,
-    };
-    if !status.is_success() {
-        let none = Redactor::default();
-        answer.message = message(&answer, authorization.map_or(&none, |authorization| &authorization.redactor));
-    }
-    Ok(answer)
+    Ok(Answer { status, headers, body, url, took: Duration::ZERO, server: Server::Registry, authenticated: false, message: None })
 }
 
 fn network(url: &Url, error: reqwest::Error) -> Cause {
     let host = name(url);
-    if tls::is_certificate_error(&error) {
-        return Cause::Certificate { host, source: Innermost::new(error) };
+    match tls::fault(&error) {
+        tls::Fault::Certificate => Cause::Certificate { host, source: Innermost::new(error) },
+        tls::Fault::NotTls => Cause::NotTls { host },
+        tls::Fault::Other => Cause::Network { host, source: Innermost::new(error) },
     }
-    Cause::Network { host, source: Innermost::new(error) }
 }
 
 /// Returns a URL's host as people write it.

@@ -1,1 +1,7 @@
-//! Tests of the engine module as its users see it.
+//! Whole passes, seen from outside: tags in, commits out.
+
+mod faults;
+mod holds;
+mod pass;
+mod races;
+mod real;

@@ -1,1 +1,10 @@
-//! Tests of the support module as its users see it.
+//! What tests of several parts share: servers, repositories, and whole worlds.
+
+pub mod docker_registry;
+pub mod git;
+pub mod git_http;
+pub mod registry;
+pub mod registry_raw;
+pub mod registry_tls;
+pub mod sshd;
+pub mod world;

@@ -50,11 +50,9 @@ impl<'a> Point<'a> {
             return None;
         }
         let mut parts = [0; 3];
-        let mut count = 0;
-        for part in numbers.split('.') {
+        for (index, part) in numbers.split('.').enumerate() {
             let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-            *parts.get_mut(count).filter(|_| digits)? = part.parse().ok()?;
-            count += 1;
+            *parts.get_mut(index).filter(|_| digits)? = part.parse().ok()?;
         }
         let [major, minor, patch] = parts;
         Some(Self { major, minor, patch, prerelease: prerelease.unwrap_or("") })

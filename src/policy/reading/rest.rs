@@ -66,10 +66,9 @@ impl<'a> Rest<'a> {
             return Field::Tail;
         }
         let lengthens_prerelease = last == Some(Field::Prerelease) && !has_digit(self.prerelease);
-        let lengthens_build = last == Some(Field::Build) && !has_digit(self.build);
         match shape {
             Shape::Number | Shape::Commit if lengthens_prerelease => Field::Prerelease,
-            Shape::Number if lengthens_build => Field::Build,
+            Shape::Number if last == Some(Field::Build) => Field::Build,
             Shape::Prerelease if self.prerelease.is_empty() && self.build.is_empty() => Field::Prerelease,
             Shape::Number if last == Some(Field::Variant) => Field::Variant,
             Shape::Build | Shape::Number if self.build.is_empty() => Field::Build,

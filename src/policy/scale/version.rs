@@ -95,6 +95,17 @@ impl Scale for Versions {
             .then_with(|| compare_details(a, b))
     }
 
+    fn compare_age<'a>(&self, candidate: &Reading<'a>, known: &Reading<'a>, site: &Site<'a>) -> Ordering {
+        compare_numbers(candidate, known).then_with(|| compare_prereleases(candidate.prerelease(), known.prerelease())).then_with(|| {
+            match self.affinity(candidate, site).cmp(&self.affinity(known, site)) {
+                Ordering::Equal => compare_details(candidate, known),
+                // Another variant of the same version is not older.
+                Ordering::Less => Ordering::Equal,
+                Ordering::Greater => Ordering::Greater,
+            }
+        })
+    }
+
     fn compare_spelling<'a>(&self, a: &Reading<'a>, b: &Reading<'a>, site: &Site<'a>) -> Ordering {
         let likeness = |key: &Reading<'a>| site.current.map_or((false, 0), |current| likeness(key, &current));
         let length = |key: &Reading<'_>| key.prefix().len() + key.numbers().len();

@@ -1,0 +1,232 @@
+//! Walks a tree and finds the sites of watched references.
+//!
+//! A site is found by its value: the walk looks closer only where a watched name stands. One file below a shape;
+//! another shape is another file, called from [`Finder::walk`].
+
+mod arguments;
+mod fields;
+mod kustomize;
+mod locate;
+mod scalar;
+mod split;
+mod trail;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use locate::Part;
+use trail::{Step, Trail};
+
+use super::proof::Outline;
+use super::site::{Locked, Shape, Site};
+use super::tree::{Kind, Tree, Unreadable};
+use super::watch::Watch;
+use crate::image::{Digest, Repository, Tag};
+
+/// How many sites are taken from a text; people write some hundred at most.
+const MAX_SITES: usize = 20_000;
+
+/// Finds the sites of a tree, in the order of their bytes.
+pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+    let mut finder = Finder { tree, watch, hits: watch.hits(tree.text), trail: Trail::new(tree), drafts: Vec::new() };
+    for index in 0..tree.documents.len() {
+        finder.trail.enter_document(index);
+        finder.walk(tree.documents[index].root);
+    }
+    let drafts = finder.drafts;
+    if drafts.len() > MAX_SITES {
+        return Err(Unreadable::TooManySites { limit: MAX_SITES });
+    }
+    Ok(finish(tree, drafts))
+}
+
+/// A site on its way.
+struct Draft {
+    path: String,
+    key: String,
+    /// Where its value stands in the text.
+    at: usize,
+    shape: Shape,
+    written: String,
+    repository: Repository,
+    tag: Option<Part<Tag>>,
+    digest: Option<Part<Digest>>,
+    locked: Option<Locked>,
+}
+
+/// What a shape tells of a reference that it found; the rest of a [`Draft`] is the same for all shapes.
+struct Reading {
+    shape: Shape,
+    written: String,
+    repository: Repository,
+    tag: Option<Part<Tag>>,
+    digest: Option<Part<Digest>>,
+    locked: Option<Locked>,
+    at: usize,
+}
+
+struct Finder<'w, 't> {
+    tree: &'w Tree<'t>,
+    watch: &'w Watch,
+    /// Where watched names end in the text; none if they may be anywhere.
+    hits: Option<Vec<usize>>,
+    trail: Trail<'w, 't>,
+    drafts: Vec<Draft>,
+}
+
+impl<'w> Finder<'w, '_> {
+    /// Looks at a node and all below it. Nesting is bounded by the parser.
+    fn walk(&mut self, node: usize) {
+        if self.drafts.len() > MAX_SITES {
+            return;
+        }
+        let tree = self.tree;
+        match tree.nodes[node].kind {
+            Kind::Scalar { .. } => self.scalar(node),
+            Kind::Mapping { .. } => self.mapping(node),
+            Kind::Sequence { .. } => {
+                self.parameters(node);
+                for (index, item) in tree.children(node).enumerate() {
+                    self.trail.push(Step::Item { index, item });
+                    self.walk(item);
+                    self.trail.pop();
+                }
+            }
+            // What the anchor holds was found there.
+            Kind::Alias(_) => {}
+        }
+    }
+
+    fn mapping(&mut self, node: usize) {
+        let tree = self.tree;
+        let kustomize = self.kustomize(node);
+        if !kustomize {
+            self.split(node);
+        }
+        for (key, value) in tree.entries(node) {
+            // An entry's `name` says which images it applies to; it is not what is deployed.
+            if kustomize && tree.text_of(key) == Some("name") {
+                continue;
+            }
+            self.trail.push(Step::Entry { mapping: node, key });
+            self.walk(value);
+            self.trail.pop();
+        }
+    }
+
+    /// Says whether a scalar may name a watched repository, by the byte search alone.
+    fn is_hit(&self, node: usize) -> bool {
+        let Some(hits) = &self.hits else { return true };
+        let span = &self.tree.nodes[node].span;
+        let next = hits.partition_point(|&end| end <= span.start);
+        // What is written with escapes or over several lines is out of reach for the byte search.
+        hits.get(next).is_some_and(|&end| end <= span.end) || self.tree.is_rewritten(node)
+    }
+
+    fn emit(&mut self, reading: Reading, below: &[Step]) {
+        for &step in below {
+            self.trail.push(step);
+        }
+        let Reading { shape, written, repository, tag, digest, mut locked, at } = reading;
+        if self.trail.has_duplicate_key() {
+            locked = Some(Locked::DuplicateKey);
+        }
+        let (path, key) = (self.trail.path(), self.trail.key());
+        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, locked });
+        for _ in below {
+            self.trail.pop();
+        }
+    }
+}
+
+/// Makes sites of drafts: orders them, counts lines, makes keys unique and takes the text's fingerprint.
+fn finish(tree: &Tree<'_>, mut drafts: Vec<Draft>) -> Vec<Site> {
+    if drafts.is_empty() {
+        return Vec::new();
+    }
+    drafts.sort_by_key(|draft| draft.at);
+    let slots = drafts.iter().flat_map(|draft| [draft.tag.as_ref().map(|part| &part.slot), draft.digest.as_ref().map(|part| &part.slot)]);
+    let outline = Arc::new(Outline::of(tree, slots.flatten().flatten().map(|slot| slot.scalar.node)));
+    let sops = is_sops(tree);
+    let mut cursor = Cursor::new(tree.text);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    drafts
+        .into_iter()
+        .map(|draft| {
+            let (line, column) = cursor.advance(draft.at);
+            let key = unique(&draft.key, &mut seen);
+            let (tag, tag_slot) = draft.tag.map(|part| (part.value, part.slot)).unzip();
+            let (digest, digest_slot) = draft.digest.map(|part| (part.value, part.slot)).unzip();
+            Site {
+                path: draft.path,
+                key,
+                line,
+                column,
+                shape: draft.shape,
+                written: draft.written,
+                repository: draft.repository,
+                tag,
+                digest,
+                locked: if sops { Some(Locked::Sops) } else { draft.locked },
+                tag_slot: tag_slot.flatten(),
+                digest_slot: digest_slot.flatten(),
+                outline: Arc::clone(&outline),
+            }
+        })
+        .collect()
+}
+
+/// Tells equal keys apart by a number, in the order of the text.
+fn unique(key: &str, seen: &mut HashMap<String, usize>) -> String {
+    match seen.get_mut(key) {
+        None => {
+            seen.insert(key.to_owned(), 1);
+            key.to_owned()
+        }
+        Some(count) => {
+            *count += 1;
+            format!("{key}#{count}")
+        }
+    }
+}
+
+/// Says whether a document carries the checksum of sops at its top.
+fn is_sops(tree: &Tree<'_>) -> bool {
+    tree.documents.iter().any(|document| {
+        matches!(tree.nodes[document.root].kind, Kind::Mapping { .. })
+            && tree.entries(document.root).any(|(key, value)| {
+                tree.text_of(key) == Some("sops") && matches!(tree.nodes[tree.resolve(value)].kind, Kind::Mapping { .. })
+            })
+    })
+}
+
+/// Counts lines and columns on the way through a text, so that all positions together cost one pass.
+struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'t> Cursor<'t> {
+    fn new(text: &'t str) -> Self {
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        Self { text, at, line: 1, column: 1 }
+    }
+
+    /// Moves on to an offset behind the last one; lines end as YAML has it, with LF, CR LF or CR.
+    fn advance(&mut self, to: usize) -> (usize, usize) {
+        let bytes = self.text.as_bytes();
+        while self.at < to.min(bytes.len()) {
+            match bytes[self.at] {
+                b'\n' => (self.line, self.column) = (self.line + 1, 1),
+                b'\r' if bytes.get(self.at + 1) != Some(&b'\n') => (self.line, self.column) = (self.line + 1, 1),
+                // The bytes of a character behind its first are no columns of their own.
+                byte if byte & 0xc0 == 0x80 => {}
+                _ => self.column += 1,
+            }
+            self.at += 1;
+        }
+        (self.line, self.column)
+    }
+}

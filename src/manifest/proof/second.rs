@@ -1,0 +1,244 @@
+//! The second reader of the proof: another YAML engine, asked through serde.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use super::super::edit::Change;
+use super::super::tree::{Kind, Tree};
+
+/// Says whether the second reader finds in a document just the nodes that the tree has, and the changes as strings.
+///
+/// It is led along the tree, so nothing is built, and nothing is read twice: aliases are not followed, as the
+/// tree's comparison has shown that they are bound as before.
+pub(super) fn reads_as(tree: &Tree<'_>, document: usize, changes: &[Change]) -> bool {
+    let document = &tree.documents[document];
+    let Some(text) = tree.text.get(document.bytes.clone()) else { return false };
+    let mut guide = Guide { tree, next: document.root, changes };
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    // On an error the iterator would give the same error for ever: it is asked for two documents at most.
+    let read = documents.next().is_some_and(|first| Lead(&mut guide).deserialize(first).is_ok());
+    read && guide.next == tree.nodes[document.root].end && documents.next().is_none()
+}
+
+struct Guide<'g, 't> {
+    tree: &'g Tree<'t>,
+    /// The node to come.
+    next: usize,
+    /// The changes to come, in order.
+    changes: &'g [Change],
+}
+
+struct Lead<'a, 'g, 't>(&'a mut Guide<'g, 't>);
+
+impl<'de> DeserializeSeed<'de> for Lead<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Guide { tree, next, changes } = &mut *self.0;
+        let node = &tree.nodes[*next];
+        let at = *next;
+        *next += 1;
+        // A tag of an application's own would come as an enum; without one, the value's own type is asked for.
+        let tagged = node.tag.is_some();
+        match &node.kind {
+            Kind::Alias(_) => deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ()),
+            Kind::Scalar { value, .. } => match changes.split_first() {
+                Some((change, rest)) if change.node == at => {
+                    *changes = rest;
+                    let local = node.tag.as_ref().is_some_and(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:").is_none());
+                    if local { deserializer.deserialize_str(Is(&change.value)) } else { deserializer.deserialize_any(Is(&change.value)) }
+                }
+                _ => deserializer.deserialize_str(Is(value)),
+            },
+            Kind::Sequence { .. } if tagged => deserializer.deserialize_seq(Children { guide: self.0, end: node.end }),
+            Kind::Mapping { .. } if tagged => deserializer.deserialize_map(Children { guide: self.0, end: node.end }),
+            Kind::Sequence { .. } | Kind::Mapping { .. } => deserializer.deserialize_any(Children { guide: self.0, end: node.end }),
+        }
+    }
+}
+
+/// Expects a string.
+struct Is<'a>(&'a str);
+
+impl Visitor<'_> for Is<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        if text == self.0 { Ok(()) } else { Err(E::custom("another string")) }
+    }
+}
+
+/// Expects a collection with the nodes up to an end.
+struct Children<'a, 'g, 't> {
+    guide: &'a mut Guide<'g, 't>,
+    end: usize,
+}
+
+impl<'de> Visitor<'de> for Children<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the same collection")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while self.guide.next < self.end {
+            if items.next_element_seed(Lead(self.guide))?.is_none() {
+                return Err(de::Error::custom("fewer items"));
+            }
+        }
+        match items.next_element::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(de::Error::custom("more items")),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while self.guide.next < self.end {
+            if entries.next_key_seed(Lead(self.guide))?.is_none() {
+                return Err(de::Error::custom("fewer entries"));
+            }
+            entries.next_value_seed(Lead(self.guide))?;
+        }
+        match entries.next_key::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(de::Error::custom("more entries")),
+        }
+    }
+}
+
+/// Says whether the second reader's own readings of a document, old and new, differ in the changes only.
+///
+/// True if it cannot read the old one. Aliases are expanded here, so a change may show more than once; the number of values
+/// is bounded, and a text with more of them counts as one that cannot be read.
+pub(super) fn differs_only(old: &str, new: &str, changes: &[Change]) -> bool {
+    let budget = 2 * old.len().max(new.len()) + 10_000;
+    let Some(old) = flat(old, budget) else { return true };
+    let Some(new) = flat(new, budget) else { return false };
+    let meant = |old: &Flat, new: &Flat| {
+        changes.iter().any(|change| *new == Flat::Text(change.value.clone()) && !matches!(old, Flat::Text(text) if *text != change.old))
+    };
+    let all_there = changes.iter().all(|change| new.contains(&Flat::Text(change.value.clone())));
+    old.len() == new.len() && all_there && old.iter().zip(&new).all(|(old, new)| old == new || meant(old, new))
+}
+
+/// A value, or where a collection starts or ends.
+#[derive(PartialEq)]
+enum Flat {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    /// An integer beyond the above.
+    Large(u128),
+    /// By its bits, so that equal means the same.
+    Float(u64),
+    Text(String),
+    Tag(String),
+    Sequence,
+    Mapping,
+    End,
+}
+
+/// Reads a document as a list of its values; none if it cannot be read, or is no single document, or has too many values.
+fn flat(text: &str, budget: usize) -> Option<Vec<Flat>> {
+    let mut values = Vec::new();
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    Flatten { values: &mut values, budget }.deserialize(documents.next()?).ok()?;
+    documents.next().is_none().then_some(values)
+}
+
+struct Flatten<'a> {
+    values: &'a mut Vec<Flat>,
+    budget: usize,
+}
+
+impl Flatten<'_> {
+    fn push<E: de::Error>(&mut self, value: Flat) -> Result<(), E> {
+        if self.values.len() >= self.budget {
+            return Err(E::custom("too many values"));
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
+    fn below(&mut self) -> Flatten<'_> {
+        Flatten { values: self.values, budget: self.budget }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Flatten<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Flatten<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E: de::Error>(mut self, value: bool) -> Result<(), E> {
+        self.push(Flat::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(mut self, value: i64) -> Result<(), E> {
+        self.push(Flat::Integer(value.into()))
+    }
+
+    fn visit_u64<E: de::Error>(mut self, value: u64) -> Result<(), E> {
+        self.push(Flat::Integer(value.into()))
+    }
+
+    fn visit_i128<E: de::Error>(mut self, value: i128) -> Result<(), E> {
+        self.push(Flat::Integer(value))
+    }
+
+    fn visit_u128<E: de::Error>(mut self, value: u128) -> Result<(), E> {
+        self.push(Flat::Large(value))
+    }
+
+    fn visit_f64<E: de::Error>(mut self, value: f64) -> Result<(), E> {
+        self.push(Flat::Float(value.to_bits()))
+    }
+
+    fn visit_str<E: de::Error>(mut self, value: &str) -> Result<(), E> {
+        self.push(Flat::Text(value.to_owned()))
+    }
+
+    fn visit_unit<E: de::Error>(mut self) -> Result<(), E> {
+        self.push(Flat::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        self.push(Flat::Sequence)?;
+        while items.next_element_seed(self.below())?.is_some() {}
+        self.push(Flat::End)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        self.push(Flat::Mapping)?;
+        while entries.next_key_seed(self.below())?.is_some() {
+            entries.next_value_seed(self.below())?;
+        }
+        self.push(Flat::End)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(mut self, data: A) -> Result<(), A::Error> {
+        let (tag, value) = data.variant::<String>()?;
+        self.push(Flat::Tag(tag))?;
+        value.newtype_variant_seed(self)
+    }
+}

@@ -1,0 +1,139 @@
+//! What a pass commits, and what it leaves alone.
+
+use crate::support::world::{API, World};
+
+const DEPLOYMENT: &str = "# kept by hand\r\nkind: Deployment\r\nspec:\r\n  containers:\r\n  - name: api\r\n    image:   REGISTRY/shop/api:1.4.1   # the release train\r\n    args: [\"--sidecar-image=REGISTRY/shop/api:1.4.1\", x ]";
+const KUSTOMIZATION: &str = "images:\n- {name: worker, newName: REGISTRY/shop/worker, newTag: '1.9'}  # flow\n";
+const SHOP: &str = "[[image]]\nrepository = \"REGISTRY/shop/*\"\n";
+
+fn world() -> World {
+    let world = World::new(&[
+        (API, DEPLOYMENT),
+        ("clusters/prod/worker/kustomization.yaml", KUSTOMIZATION),
+        ("README.md", "REGISTRY/shop/api:1.4.1\n"),
+    ]);
+    world.registry.publish_many("shop/api", ["1.4.0", "1.4.1"]);
+    world.registry.publish_many("shop/worker", ["1.8", "1.9"]);
+    world
+}
+
+#[test]
+fn a_pushed_tag_becomes_one_commit_and_a_second_run_makes_none() {
+    let world = world();
+    let policy = world.policy(SHOP);
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits(), [], "nothing is due");
+
+    world.registry.publish("shop/api", "1.4.2");
+    world.registry.publish("shop/worker", "1.10");
+    world.tagboat(&policy, &["run", "--once"]).done();
+
+    let commits = world.commits();
+    assert_eq!(commits.len(), 1);
+    assert_eq!(world.read(API), world.fill(&DEPLOYMENT.replace("1.4.1", "1.4.2")));
+    assert_eq!(world.read("clusters/prod/worker/kustomization.yaml"), world.fill(&KUSTOMIZATION.replace("1.9", "1.10")));
+    assert_eq!(world.read("README.md"), world.fill("REGISTRY/shop/api:1.4.1\n"), "no manifest");
+    let host = world.registry.host();
+    assert_eq!(
+        commits[0].message,
+        format!(
+            "bump api 1.4.2, worker 1.10\n\n\
+             {API}: {host}/shop/api 1.4.1 -> 1.4.2 (update minor)\n\
+             {API}: {host}/shop/api 1.4.1 -> 1.4.2 (update minor)\n\
+             clusters/prod/worker/kustomization.yaml: {host}/shop/worker 1.9 -> 1.10 (update minor)\n\n\
+             Tagboat-Bump: {host}/shop/api 1.4.1 -> 1.4.2 {API} spec.containers[name=api].image\n\
+             Tagboat-Bump: {host}/shop/api 1.4.1 -> 1.4.2 {API} spec.containers[name=api].args[0]\n\
+             Tagboat-Bump: {host}/shop/worker 1.9 -> 1.10 clusters/prod/worker/kustomization.yaml images[name=worker].newTag\n"
+        )
+    );
+
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits().len(), 1, "a second run finds nothing to do");
+}
+
+#[test]
+fn a_plan_shows_the_diff_and_changes_nothing() {
+    let world = world();
+    let policy = world.policy(SHOP);
+    world.registry.publish("shop/api", "1.4.2");
+    let run = world.tagboat(&policy, &["plan", "--exit-code"]).ended(2);
+    let host = world.registry.host();
+    assert!(run.stdout.contains(&format!("-    image:   {host}/shop/api:1.4.1   # the release train")), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("+    image:   {host}/shop/api:1.4.2   # the release train")), "{}", run.stdout);
+    assert!(run.stderr.contains("2 changes in 1 file are due"), "{}", run.stderr);
+
+    let run = world.tagboat(&policy, &["plan", "--format", "json"]).done();
+    let plan: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(plan["environments"][0]["changes"].as_array().unwrap().len(), 2);
+    assert_eq!(plan["environments"][0]["changes"][0]["to"], "1.4.2");
+    assert_eq!(world.commits(), [], "a plan commits nothing");
+    assert!(!world.state_dir().exists(), "a plan keeps nothing");
+
+    world.tagboat(&policy, &["run", "--once"]).done();
+    world.tagboat(&policy, &["plan", "--exit-code"]).done();
+}
+
+#[test]
+fn one_listing_serves_all_images_and_environments() {
+    let world = World::new(&[("a.yaml", "image: REGISTRY/shop/api:1.0.0\n"), ("b.yaml", "image: REGISTRY/shop/api:1.0.0\n")]);
+    world.registry.publish_many("shop/api", ["1.0.0", "1.1.0"]);
+    let url = world.upstream.path().display().to_string();
+    let policy = world.policy_for(&format!(
+        "[environment.one]\nurl = \"{url}\"\nbranch = \"main\"\npaths = [\"a.yaml\"]\n\
+         [environment.two]\nurl = \"{url}\"\nbranch = \"main\"\npaths = [\"b.yaml\"]\n\
+         [[image]]\nrepository = \"REGISTRY/shop/api\"\n"
+    ));
+    let run = world.tagboat(&policy, &["run", "--once"]);
+    // Two environments on one branch race; both bumps land all the same.
+    run.done();
+    assert!(world.read("a.yaml").contains("1.1.0") && world.read("b.yaml").contains("1.1.0"));
+    assert_eq!(world.commits().len(), 2);
+    assert_eq!(world.registry.request_count(), 1, "{:?}", world.registry.requests());
+}
+
+#[test]
+fn a_site_ahead_of_its_policy_is_left_alone_and_reported() {
+    let world = World::new(&[(API, "image: REGISTRY/shop/api:1.9.0\n")]);
+    world.registry.publish_many("shop/api", ["1.4.1", "1.4.2"]);
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { semver = \"^1.4\" }\n");
+    world.tagboat(&policy, &["run", "--once"]).done().says("ahead of the policy");
+    assert_eq!(world.commits(), []);
+}
+
+#[test]
+fn a_pinned_digest_moves_in_step_with_its_tag() {
+    let world = World::new(&[]);
+    let old = world.registry.publish("shop/api", "1.0.0");
+    let new = world.registry.publish("shop/api", "1.1.0");
+    world.upstream.commit("add", &[(API, world.fill(&format!("image: REGISTRY/shop/api:1.0.0@{old} # pinned\n")))]).unwrap();
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\n");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read(API), world.fill(&format!("image: REGISTRY/shop/api:1.1.0@{new} # pinned\n")));
+}
+
+#[test]
+fn a_rule_that_names_a_repository_goes_before_one_whose_pattern_covers_it() {
+    let world = World::new(&[("a.yaml", "image: REGISTRY/shop/api:1.0.0\n"), ("b.yaml", "image: REGISTRY/shop/web:1.0.0\n")]);
+    world.registry.publish_many("shop/api", ["1.0.0", "1.0.1", "1.1.0"]);
+    world.registry.publish_many("shop/web", ["1.0.0", "1.0.1", "1.1.0"]);
+    let policy = world.policy(
+        "[[image]]\nrepository = \"REGISTRY/**\"\n[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { update = \"patch\" }\n",
+    );
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read("a.yaml"), world.fill("image: REGISTRY/shop/api:1.0.1\n"));
+    assert_eq!(world.read("b.yaml"), world.fill("image: REGISTRY/shop/web:1.1.0\n"));
+}
+
+#[test]
+fn the_paths_of_a_rule_replace_those_of_the_environment() {
+    let world = World::new(&[
+        ("a/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+        ("b/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+        ("c/x.yaml", "image: REGISTRY/shop/api:1.0.0\n"),
+    ]);
+    world.registry.publish_many("shop/api", ["1.0.0", "1.1.0"]);
+    let policy = world.policy("paths = [\"a/**\"]\n[[image]]\nrepository = \"REGISTRY/shop/api\"\npaths = [\"b/**\"]\n");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    let moved = |path: &str| world.read(path).contains("1.1.0");
+    assert_eq!([moved("a/x.yaml"), moved("b/x.yaml"), moved("c/x.yaml")], [false, true, false]);
+}

@@ -1,0 +1,79 @@
+//! Golden directories: `tests/fixtures/manifest/<case>/{in,out}/…` with the wanted edits in `edits.toml`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use tagboat::image::{Digest, Repository, RepositoryPattern, Tag};
+use tagboat::manifest::{Edit, Watch, apply, scan};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edits {
+    image: Vec<Image>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    repository: String,
+    tag: String,
+    digest: Option<String>,
+}
+
+/// What is wanted for a repository.
+type Wanted = BTreeMap<Repository, (Tag, Option<Digest>)>;
+
+#[test]
+fn every_case_comes_out_byte_for_byte() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest");
+    let mut count = 0;
+    for case in fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        check(&case);
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} cases found");
+}
+
+fn check(case: &Path) {
+    let edits: Edits = toml::from_str(&fs::read_to_string(case.join("edits.toml")).unwrap()).unwrap();
+    let patterns: Vec<_> = edits.image.iter().map(|image| RepositoryPattern::parse(&image.repository).unwrap()).collect();
+    let wanted: Wanted = edits
+        .image
+        .iter()
+        .map(|image| {
+            let digest = image.digest.as_ref().map(|digest| Digest::parse(digest).unwrap());
+            (Repository::parse(&image.repository).unwrap(), (Tag::parse(&image.tag).unwrap(), digest))
+        })
+        .collect();
+    let (before, after) = (files(&case.join("in")), files(&case.join("out")));
+    assert!(before.keys().eq(after.keys()), "{}: in and out hold other files", case.display());
+    for (name, text) in &before {
+        let shown = format!("{}/{name}", case.display());
+        let watch = Watch::new(&patterns);
+        let new = edit(text, &watch, &wanted, &shown);
+        let expected = &after[name];
+        assert_eq!(String::from_utf8_lossy(&new), String::from_utf8_lossy(expected), "{shown}");
+        assert_eq!(&new, expected, "{shown}");
+        assert_eq!(&edit(&new, &watch, &wanted, &shown), expected, "{shown}: the second time there is nothing to do");
+    }
+}
+
+/// Moves all sites that can be edited and have a tag.
+fn edit(text: &[u8], watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
+    let sites = scan(text, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let edits: Vec<Edit<'_>> = sites
+        .iter()
+        .filter(|site| site.locked.is_none() && site.tag.is_some())
+        .map(|site| {
+            let (tag, digest) = &wanted[&site.repository];
+            Edit { site, tag: tag.clone(), digest: digest.clone().filter(|_| site.digest.is_some()) }
+        })
+        .collect();
+    apply(text, &edits).unwrap_or_else(|error| panic!("{shown}: {error}"))
+}
+
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}

@@ -1,0 +1,288 @@
+//! Flux's policy cases (field/flux.md 3.1 to 3.3) with the strict reading.
+//!
+//! Where an outcome differs from Flux's, the row says why.
+
+use tagboat::policy::{Direction::*, Range};
+
+use super::{alphabetical, best, filtered, numeric, policy, strict};
+
+#[test]
+fn ranges_that_flux_accepts_and_refuses() {
+    for good in [
+        "1.0.x",
+        "^1.0",
+        "=1.0.0",
+        "~1.0",
+        ">=1.0",
+        ">0,<2.0",
+        "*",
+        "x",
+        "X.1",
+        "1.x.3",
+        "v1.2",
+        ">= 1.0.0  <= 2.0.0-beta || > 3",
+        ">=1 , <2",
+        "12.3.34 ~1.2.3",
+        "1.2 - 1.4",
+        "1.2 - 1.4.5, !=1.3",
+        "1.2-1.4.5",
+        "=>1 =<2",
+        "~>1.2",
+        "1.2.3+meta",
+        " ^1 ",
+        "01.02.03",
+        "^1||^2",
+        "*-0",
+    ] {
+        assert!(Range::parse(good).is_ok(), "{good}: {:?}", Range::parse(good));
+    }
+    for bad in [
+        "1.0.0p",
+        "1x",
+        "x1",
+        "-1",
+        "a",
+        "",
+        " ",
+        "*-*",
+        "v1.2.3-beta.01",
+        "12.3.4.1234",
+        "12.3.34~ 1.2.3",
+        ">= bar",
+        ">=1,,<2",
+        "||",
+        ">=1 ||",
+        "|| 1",
+        "==1",
+        "><1",
+        "V1",
+        ">=1,",
+        ",1",
+        "1.",
+        "1..2",
+        ".1",
+        "1.2.3-",
+        "1 | 2",
+        "1 -2",
+        ">1 - 2",
+        "1 - 2 - 3",
+        "1.2.3+",
+        "1 &&2",
+        "^",
+        "99999999999999999999",
+        "é",
+        "1.é",
+        "1.2.3-é",
+    ] {
+        assert!(Range::parse(bad).is_err(), "{bad}");
+    }
+}
+
+/// Their cases 3 to 8.
+#[test]
+fn semver_policies() {
+    for (range, list, expected) in [
+        ("1.0.x", "1.0.0 1.0.0.1 1.0.0p 1.0.1 1.2.0 0.1.0", Some("1.0.1")),
+        ("1.0.x", "v1.2.3 v1.0.0 v0.1.0", Some("v1.0.0")),
+        ("1.0.x", "b1.2.3 b1.0.0", None),
+        ("1.0.x", "", None),
+        ("1.0.x", "1.2.0", None),
+        ("v1.0.x", "1.0.0 2.0.0 1.0.1 1.2.0", Some("1.0.1")),
+        ("1.0.x", "v1.0.0 v2.0.0 v1.0.1 v1.2.0", Some("v1.0.1")),
+        ("1.0.x", "0.1.0 0.1.1 0.2.0 1.0.0 1.0.1 1.0.2 1.1.0-alpha", Some("1.0.2")),
+        // 3.3: their extra runs.
+        (">=1.0.0", "2021.12.1 2022.04.1 2022.4.1", Some("2022.4.1")), // the first of a tie in descending byte order, as 2.1 rule 4 has it
+        (">=1.0.0", "1.0.0-alpine3.18 1.0.0", Some("1.0.0")),
+        (">=1.0.0-0", "1.0.0-alpine3.9 1.0.0-alpine3.18", Some("1.0.0-alpine3.18")),
+        (">=1.0.0-0", "1.0.0-rc9 1.0.0-rc10", Some("1.0.0-rc9")),
+        (">=1.0.0-0 <2.0.0", "1.9.0 2.0.0-rc.1", Some("2.0.0-rc.1")),
+        (">=1.0.0-0 <2.0.0-0", "1.9.0 2.0.0-rc.1", Some("1.9.0")),
+        (">1.0.0-rc <2.0.0-rc", "1.9.0 2.0.0-alpha", Some("2.0.0-alpha")),
+        (">=1.0.0 || >=2.0.0-0", "1.4.0 2.4.0-rc1 1.5.0-rc1", Some("2.4.0-rc1")),
+        ("1.2 - 1.4", "1.4.5 1.4.6 1.5.0", Some("1.4.6")),
+        ("1.2-1.4.5", "1.2.0-1.4.4 1.2.9 1.3.0", Some("1.2.9")),
+        (">=1 , <2", "1.1.0 2.0.0", Some("1.1.0")),
+        // 2.1 rule 4: `v` comes later in byte order.
+        ("*", "v1.2.3 1.2.3", Some("v1.2.3")),
+        // 2.1 rule 2: leading zeros, and what a version is.
+        ("*", "2025.07.03 2025.07.02 1.2 v9 V9.9.9 9.9.9.9 9.9.9_x release-9.9.9", Some("2025.07.03")),
+        ("*-0", "1.2-beta.3 1.1.0", Some("1.2-beta.3")),
+        ("*", "v0.0.1-1-abcd v0.0.1", Some("v0.0.1")),
+    ] {
+        assert_eq!(best(strict(range), list).as_deref(), expected, "{range} on {list}");
+    }
+}
+
+/// Their cases 9 to 13, and the extra runs.
+#[test]
+fn alphabetical_policies() {
+    for (direction, list, expected) in [
+        (Ascending, "16.04 16.04.1 16.10 20.04 20.10", Some("20.10")),
+        (Descending, "16.04 16.04.1 16.10 20.04 20.10", Some("16.04")),
+        (Ascending, "xenial yakkety zesty artful bionic", Some("zesty")),
+        (Descending, "xenial yakkety zesty artful bionic", Some("artful")),
+        (Ascending, "1606234201 1606364286 1606334092 1606334284 1606334201", Some("1606364286")),
+        (Ascending, "rel-1606234201 rel-1606364286 rel-1606334092", Some("rel-1606364286")),
+        (Ascending, "2021-01-08T21-18-21Z 2020-05-08T21-18-21Z 2023-05-08T00-20-00Z 1990-01-08T00-20-00Z", Some("2023-05-08T00-20-00Z")),
+        (Descending, "2021-01-08T21-18-21Z 2020-05-08T21-18-21Z 2023-05-08T00-20-00Z 1990-01-08T00-20-00Z", Some("1990-01-08T00-20-00Z")),
+        (Ascending, "", None),
+        (Ascending, "9 10", Some("9")),
+        (Ascending, "a B", Some("a")),
+        (Ascending, "a Z 9", Some("a")),
+    ] {
+        assert_eq!(best(alphabetical(direction), list).as_deref(), expected, "{direction} on {list}");
+    }
+}
+
+/// Their cases 14 to 17. Tags cannot begin with `-`, so those with a sign are extracted from behind an `n`.
+#[test]
+fn numeric_policies() {
+    for (direction, list, expected) in [
+        (Ascending, "n-62 n-88 n73 n72 n15 n16 n15 n29 n-33 n-91", Some("n73")),
+        (Descending, "n5 n-8 n-78 n25 n70 n-4 n80 n92 n-20 n-24", Some("n-78")),
+        (Ascending, "n40.26961 n53.47333823144817 n48.2 n53.47333823144816 n-7.5", Some("n53.47333823144817")),
+        (Ascending, "", None),
+        // Flux fails the whole policy for one tag that is no number; here that tag is rejected and the others stand.
+        (Ascending, "n0 n1a nb", Some("n0")),
+        (Ascending, "n123 nabc", Some("n123")),
+        (Ascending, "nb", None),
+        (Ascending, "n9 n10", Some("n10")),
+        // Flux refuses `5e12345` and takes `1e10`: both are commit hashes, and neither is a number here. The same for `nan` and `inf`.
+        (Ascending, "n5e12345 n1", Some("n1")),
+        (Ascending, "nnan n1 n2 n1e10 ninf n0x1p4 n1_000", Some("n2")),
+        // Flux compares as floats, where these two are one.
+        (Ascending, "n9007199254740992 n9007199254740993", Some("n9007199254740993")),
+        // Equal numbers: Flux takes the last of the list, which is random with a filter; here it is the greatest in byte order.
+        (Ascending, "n1.0 n1", Some("n1.0")),
+    ] {
+        let config = filtered("^n(.*)$", "$1", numeric(direction));
+        assert_eq!(best(config, list).as_deref(), expected, "{direction} on {list}");
+    }
+    assert_eq!(best(numeric(Ascending), "9 10 007 2.5 x"), Some("10".into()));
+}
+
+/// Their cases 18 to 25.
+#[test]
+fn filters_and_templates() {
+    let last = || alphabetical(Ascending);
+    let debug = "123-1.0.0-debug 123-1.1.0-debug 123-1.2.0 123-1.3.0 124-2.0.0";
+    for (filter, extract, config, list, expected) in [
+        ("", "", last(), "a", Some("a")),
+        ("^ver", "", last(), "ver1 ver2 ver3 wer1", Some("ver3")),
+        (r"ver(\d+)", "$1", last(), "ver1 ver2 ver3 rel1", Some("ver3")),
+        (r"^(123-[0-9]+\.[0-9]+\.[a-z0-9]+-debug)", "$1", last(), debug, Some("123-1.1.0-debug")),
+        (r"^(?P<tag>123-[0-9]+\.[0-9]+\.[a-z0-9]+$)", "$tag", last(), debug, Some("123-1.3.0")),
+        ("^test-(.*)$", "$1", strict(">=0.x"), "test-0.1.0 test-0.1.1 dev-0.2.0 1.0.0 1.0.0.1", Some("test-0.1.1")),
+        (r"1.0.0-rc\.(?P<num>[0-9]+)", "$num", numeric(Ascending), "1.0.0-rc.1 1.0.0-rc.2 1.0.0-rc.3 1.0.1-rc.2", Some("1.0.0-rc.3")),
+        ("foo-(?P<word>[a-z]+)", "$word", last(), "foo-aaa foo-zzz foo-ooo bar-bbb", Some("foo-zzz")),
+        // 2.4: two hashes of one second. Flux keeps whichever comes last out of a map; here it is the greatest in byte order.
+        (r"^[a-f0-9]+-(\d+)$", "$1", numeric(Ascending), "aa-10 cc-10 bb-10 dd-9", Some("cc-10")),
+        // 2.4: a group that took no part is empty, which is no number.
+        (r"^r(\d+)?$", "$1", numeric(Ascending), "r r1", Some("r1")),
+    ] {
+        assert_eq!(best(filtered(filter, extract, config), list).as_deref(), expected, "{filter} {extract} on {list}");
+    }
+}
+
+/// Their case 28.
+#[test]
+fn exclusion_lists() {
+    let samples: [(&[&str], &str, &str); 3] = [
+        (&["[abc]"], "a b c d", "d"),
+        (&[r"^.*\-alpha$", r"^.*\.sig$"], "0.1.0 0.2.0 0.2.-alpha 0.3.0 0.4.0 0.4.0.sig", "0.1.0 0.2.0 0.3.0 0.4.0"),
+        (&["aaa|ccc"], "aaa bbb ccc ddd", "bbb ddd"),
+    ];
+    for (exclude, list, expected) in samples {
+        let config = tagboat::policy::Config { exclude: exclude.iter().map(|&e| e.to_owned()).collect(), ..alphabetical(Ascending) };
+        let list = super::tags(list);
+        let explanation = policy(config).explain(&tagboat::policy::Question { tags: &list, current: None, hold: None });
+        let mut left: Vec<_> =
+            explanation.verdicts.iter().filter(|v| matches!(v.outcome.code(), "chosen" | "eligible")).map(|v| v.tag.as_str()).collect();
+        left.sort_unstable();
+        assert_eq!(left.join(" "), expected);
+    }
+}
+
+/// 3.2: whether a range admits a version.
+#[test]
+fn what_ranges_admit() {
+    for (range, version, expected) in [
+        ("=2.0", "2.0.1", true),
+        ("!=4.1", "4.1.1", false),
+        ("!=4.1", "4.2.0", true),
+        ("!=4", "4.2.0", false),
+        ("!=4.1-alpha", "4.1.0", true),
+        ("!=4.1.0", "4.1.0", false),
+        ("<11", "11.1.0", false),
+        ("<11", "10.9.9", true),
+        ("<1.1.x", "1.1.0", false),
+        ("<=11", "11.2.3", true),
+        ("<=11", "12.0.0", false),
+        ("<=1.1", "1.1.9", true),
+        ("<=1.1", "1.2.0", false),
+        ("<=1", "1.9.9", true),
+        (">11", "11.1.0", false),
+        (">11", "12.0.0", true),
+        (">11.1", "11.1.1", false),
+        (">11.1", "11.2.1", true),
+        (">11.1", "12.0.0", true),
+        (">0", "0.0.1-alpha", false),
+        (">0-0", "0.0.1-alpha", false),
+        (">=0-0", "0.0.1-alpha", true),
+        (">0.0.0-0", "0.0.0-alpha", true),
+        ("<0-z", "0.0.0-alpha", true),
+        (">*", "0.0.1", true),
+        (">*", "0.0.0", false),
+        ("<=*", "0.0.0", true),
+        ("<=*", "0.5.0", false),
+        ("*", "1.2.3", true),
+        ("*", "1.2.3-alpha.1", false),
+        ("*-0", "1.2.3-alpha.1", true),
+        ("1", "1.9.9", true),
+        ("1", "2.0.0", false),
+        ("1.2", "1.2.9", true),
+        ("1.2", "1.3.0", false),
+        ("1.2.3", "1.2.4", false),
+        ("1.x.3", "1.9.0", true),
+        ("*.1.2", "9.0.0", true),
+        ("~1.2.3", "1.2.9", true),
+        ("~1.2.3", "1.3.0", false),
+        ("~1", "1.9.9", true),
+        ("~1", "2.0.0", false),
+        ("~0.0.0", "7.1.2", true),
+        ("~1.2.3-beta.2", "1.2.4-beta.2", true),
+        ("~1.2.3-beta.2", "1.3.4-beta.2", false),
+        ("^1.2.3", "1.9.9", true),
+        ("^1.2.3", "2.0.0", false),
+        ("^1.2.3", "1.2.2", false),
+        ("^0.2.3", "0.2.9", true),
+        ("^0.2.3", "0.3.0", false),
+        ("^0.0.3", "0.0.3", true),
+        ("^0.0.3", "0.0.4", false),
+        ("^0.0", "0.0.9", true),
+        ("^0.0", "0.1.0", false),
+        ("^0", "0.9.9", true),
+        ("^0", "1.0.0", false),
+        ("^0.0.0", "0.0.0", true),
+        ("^0.0.0", "0.0.1", false),
+        ("^1.x-0", "1.5.0-rc.1", true),
+        ("^1.2.0-alpha.0", "1.2.1-alpha.1", true),
+        ("^0.2.3-beta.2", "0.2.4-beta.2", true),
+        ("^0.2.3-beta.2", "0.3.4-beta.2", false),
+        (">=1.1, <2, !=1.2.3 || > 3", "4.1.2", true),
+        (">=1.1, <2, !=1.2.3 || > 3", "3.1.2", false),
+        (">=1.1, <2, !=1.2.3 || > 3", "1.2.3", false),
+        (">= 1.0.0  <= 2.0.0-beta || > 3", "1.0.1-beta", true),
+        (">= 1.0.0  <= 2.0.0-beta || > 3", "3.0.1-beta", false),
+        ("1.1-3", "4.3.2", false),
+        ("1.0.0 - 2.0.0, <=2.0.0", "1.5.0", true),
+        ("1.2 - 2", "2.4.6", true),
+        ("1.2 - 1.4.5", "1.4.6", false),
+        ("1.2 - 1.4.5", "1.1.9", false),
+        ("12.3.34 ~1.2.3", "12.3.34", false),
+        ("1.2.3", "1.2.3+meta", true),
+    ] {
+        let (parsed, version) = (Range::parse(range).unwrap(), semver::Version::parse(version).unwrap());
+        assert_eq!(parsed.matches(&version), expected, "{range} on {version}");
+    }
+}

@@ -1,0 +1,250 @@
+//! What holds for all tags, however strange.
+
+use std::cmp::Ordering;
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use tagboat::image::{Tag, TagList, TagRef};
+use tagboat::policy::{
+    Code, Config, Decision, Direction, Hold, Keep, Order, Outcome, Policy, Precision, Prerelease, Question, Range, Reading, Step, Variant,
+};
+
+/// Tags as they are found, with few enough pieces that many of them are related.
+fn tag() -> impl Strategy<Value = String> {
+    let number = select(vec!["0", "1", "2", "9", "10", "03", "2024", "18446744073709551616"]);
+    let numbers = prop::collection::vec(number, 1..4).prop_map(|parts| parts.join("."));
+    let prefix = select(vec!["", "", "", "v", "release-"]);
+    let prerelease = select(vec!["", "", "", "-rc.1", "-rc2", "b1", "-SNAPSHOT", "-alpha.10", "-nightly"]);
+    let rest =
+        select(vec!["", "", "-alpine3.18", "-alpine3.9", "-debian-11-r2", "-ls4", "_5", "-slim", "-abc1234", "-fbc1234", "-20240101"]);
+    let version = (prefix, numbers, prerelease, rest).prop_map(|(a, b, c, d)| format!("{a}{b}{c}{d}"));
+    let other = select(vec!["latest", "1234567", "0a1b2c3", "20240101", "20240315", "2024-01-15", "2024-02-01", "main-abc1234-1700000000"]);
+    prop_oneof![8 => version, 1 => other.prop_map(str::to_owned), 1 => "[A-Za-z0-9_][A-Za-z0-9._-]{0,12}"]
+}
+
+fn tags() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(tag(), 0..12)
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let direction = || select(vec![Direction::Ascending, Direction::Descending]);
+    let versions = prop_oneof![
+        select(vec!["*", "^1", ">=1.0.0-0", "~2.0 || ^9", "<=2"]).prop_map(|range| Order::Semver(range.into())),
+        select(vec![Step::Patch, Step::Minor, Step::Major]).prop_map(Order::Update),
+    ];
+    let prerelease = select(vec![Prerelease::No, Prerelease::Any, Prerelease::Kinds(vec!["rc".into()])]);
+    let variant = select(vec![Variant::Same, Variant::Any, Variant::Only("alpine".into())]);
+    let precision = select(vec![Precision::Same, Precision::Any]);
+    let read = (versions, prerelease, variant, precision).prop_map(|(order, prerelease, variant, precision)| Config {
+        order: Some(order),
+        prerelease,
+        variant,
+        precision,
+        ..Config::default()
+    });
+    let strict = Just(Config { order: Some(Order::Semver("*-0".into())), strict: true, ..Config::default() });
+    let numeric = direction().prop_map(|d| Config {
+        order: Some(Order::Numeric(d)),
+        filter: Some(r"^v?(\d+(?:\.\d+)?)".into()),
+        extract: Some("$1".into()),
+        ..Config::default()
+    });
+    let text = direction().prop_map(|d| Config { order: Some(Order::Alphabetical(d)), exclude: vec!["slim".into()], ..Config::default() });
+    prop_oneof![4 => read, 1 => strict, 1 => numeric, 1 => text]
+}
+
+fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> TagList {
+    words.into_iter().map(|word| TagRef::parse(word).unwrap()).collect()
+}
+
+fn decide(policy: &Policy, tags: &TagList, current: &str) -> Decision {
+    policy.decide(&Question { tags, current: Some(&Tag::parse(current).unwrap()), hold: None })
+}
+
+/// How a policy without any condition compares two tags: as the one moves to the other, and back.
+fn compare(policy: &Policy, a: &str, b: &str) -> Ordering {
+    let moves = |from: &str, to: &str| matches!(decide(policy, &list(&[to.to_owned()]), from), Decision::Move { .. });
+    match (moves(a, b), moves(b, a)) {
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        (false, false) => Ordering::Equal,
+        (true, true) => panic!("{a} and {b} are each newer than the other"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn newer_is_transitive_and_goes_one_way(words in prop::collection::vec(tag(), 3..7), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        for a in &words {
+            prop_assert_eq!(compare(&policy, a, a), Ordering::Equal);
+            for b in &words {
+                prop_assert_eq!(compare(&policy, a, b), compare(&policy, b, a).reverse());
+            }
+        }
+    }
+
+    #[test]
+    fn explain_sorts_totally(words in tags(), current in tag(), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        let current = Tag::parse(&current).unwrap();
+        let rank = |words: &[String]| -> Vec<String> {
+            let tags = list(words);
+            let explanation = policy.explain(&Question { tags: &tags, current: Some(&current), hold: None });
+            explanation.verdicts.iter().map(|v| v.tag.to_string()).collect()
+        };
+        // A total order restricted to a part of the list is the order of that part: true for all parts only if it is total.
+        let whole = rank(&words);
+        for (i, a) in whole.iter().enumerate() {
+            for b in &whole[i + 1..] {
+                let pair = rank(&[b.clone(), a.clone()]);
+                prop_assert_eq!(pair, vec![a.clone(), b.clone()]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_a_listing_does_not_matter((words, shuffled) in tags().prop_flat_map(|w| (Just(w.clone()), Just(w).prop_shuffle())), current in tag(), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        prop_assert_eq!(decide(&policy, &list(&words), &current), decide(&policy, &list(&shuffled), &current));
+    }
+
+    #[test]
+    fn explain_decides_as_decide_does(words in tags(), current in prop::option::of(tag()), held in prop::option::of(tag()), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        let tags = list(&words);
+        let current = current.map(|c| Tag::parse(&c).unwrap());
+        let hold = held.map(|h| Hold { tag: Tag::parse(&h).unwrap(), commit: "abc".into() });
+        let question = Question { tags: &tags, current: current.as_ref(), hold: hold.as_ref() };
+        let explanation = policy.explain(&question);
+        prop_assert_eq!(&explanation.decision, &policy.decide(&question));
+        prop_assert_eq!(explanation.verdicts.len(), tags.len());
+        let chosen: Vec<_> = explanation.verdicts.iter().filter(|v| v.outcome == Outcome::Chosen).map(|v| v.tag.clone()).collect();
+        match &explanation.decision {
+            Decision::Move { to } => prop_assert_eq!(&chosen, std::slice::from_ref(to)),
+            Decision::NoCandidate(_) => prop_assert!(chosen.is_empty()),
+            Decision::Keep(_) => prop_assert!(chosen.len() <= 1),
+        }
+    }
+
+    #[test]
+    fn a_site_is_never_lowered(words in tags(), current in tag(), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        if let Decision::Move { to } = decide(&policy, &list(&words), &current) {
+            prop_assert_ne!(to.as_str(), current.as_str());
+            // Going back would be lowering, so it is never offered from there.
+            let back = decide(&policy, &list(std::slice::from_ref(&current)), to.as_str());
+            prop_assert!(!matches!(back, Decision::Move { .. }), "{} and back", to);
+        }
+    }
+
+    #[test]
+    fn after_a_move_the_site_is_at_rest(words in tags(), current in tag(), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        let tags = list(&words);
+        let mut at = current;
+        for _ in 0..words.len() {
+            match decide(&policy, &tags, &at) {
+                Decision::Move { to } => at = to.to_string(),
+                _ => break,
+            }
+        }
+        prop_assert!(!matches!(decide(&policy, &tags, &at), Decision::Move { .. }), "never at rest: {}", at);
+    }
+
+    #[test]
+    fn the_choice_satisfies_the_conditions(words in tags(), current in tag(), config in config()) {
+        let policy = Policy::new(config.clone()).unwrap();
+        let Decision::Move { to } = decide(&policy, &list(&words), &current) else { return Ok(()) };
+        prop_assert!(words.contains(&to.to_string()));
+        if let Some(exclude) = config.exclude.first() {
+            prop_assert!(!to.as_str().contains(exclude.as_str()));
+        }
+        if let (Some(Order::Semver(_) | Order::Update(_)), false) = (&config.order, config.strict) {
+            let (to, from) = (Reading::of(to.as_str()).unwrap(), Reading::of(&current).unwrap());
+            prop_assert!(config.precision == Precision::Any || to.precision() == from.precision());
+            prop_assert!(config.variant != Variant::Only("alpine".into()) || to.variant().starts_with("alpine"));
+            prop_assert!(to.scheme() == from.scheme());
+            let rest = |r: &Reading<'_>, n: usize| r.parts().take(n).map(|p| p.trim_start_matches('0').to_owned()).collect::<Vec<_>>();
+            match config.order {
+                Some(Order::Update(Step::Patch)) => prop_assert!(config.precision == Precision::Any || rest(&to, 2) == rest(&from, 2)),
+                Some(Order::Update(Step::Minor)) => prop_assert_eq!(rest(&to, 1), rest(&from, 1)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_rejected_tag_changes_nothing(words in tags(), extra in tag(), current in tag(), config in config()) {
+        let policy = Policy::new(config).unwrap();
+        // With the current tag listed its prefix is in use, so that no tag can decide whether a `v` may come or go.
+        let mut words = words;
+        words.push(current.clone());
+        let without = list(words.iter().filter(|word| **word != extra));
+        let with = list(words.iter().filter(|word| **word != extra).chain([&extra]));
+        prop_assume!(without.contains(&current));
+        let current = Tag::parse(&current).unwrap();
+        let explanation = policy.explain(&Question { tags: &with, current: Some(&current), hold: None });
+        let verdict = explanation.verdicts.iter().find(|v| v.tag.as_str() == extra).unwrap();
+        if let Outcome::Rejected(reason) = &verdict.outcome {
+            let before = decide(&policy, &without, current.as_str());
+            match (&before, &explanation.decision) {
+                (Decision::NoCandidate(_), Decision::NoCandidate(_)) => {}
+                // What is older only says how far ahead the site is.
+                (Decision::NoCandidate(_) | Decision::Keep(Keep::Ahead { .. }), Decision::Keep(Keep::Ahead { .. })) if reason.code() == Code::Older => {}
+                (before, after) => prop_assert_eq!(before, after, "{}: {}", extra, reason),
+            }
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_list_gives_the_same_or_less(words in tags(), current in tag(), config in config(), kept in subsequence((0..12).collect::<Vec<usize>>(), 0..12)) {
+        let policy = Policy::new(config).unwrap();
+        let part: Vec<String> = words.iter().enumerate().filter(|(i, _)| kept.contains(i)).map(|(_, w)| w.clone()).chain([current.clone()]).collect();
+        let whole: Vec<String> = words.into_iter().chain([current.clone()]).collect();
+        if let (Decision::Move { to: some }, Decision::Move { to: all }) = (decide(&policy, &list(&part), &current), decide(&policy, &list(&whole), &current)) {
+            prop_assert!(some == all || compare(&policy, some.as_str(), all.as_str()).is_le(), "{} and {}", some, all);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn any_text_is_read_without_panic(text in ".{0,40}", tag in "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}") {
+        let _ = Reading::of(&text);
+        if let Ok(reading) = Reading::of(&tag) {
+            // Everything that a reading says stands in the tag, and its parts are its numbers.
+            prop_assert!(tag.starts_with(reading.prefix()) && tag[reading.prefix().len()..].starts_with(reading.numbers()));
+            prop_assert_eq!(reading.parts().count(), reading.precision());
+            prop_assert!([reading.prerelease(), reading.build(), reading.variant(), reading.tail()].iter().all(|part| tag.contains(part)));
+        }
+    }
+
+    #[test]
+    fn any_text_as_a_range_is_read_or_refused_in_place(text in "[-0-9xX*.,<>=~^|! va+é]{0,20}") {
+        if let Err(error) = Range::parse(&text) {
+            prop_assert!(text.get(error.span.clone()).is_some(), "{:?} in {:?}", error.span, text);
+        }
+    }
+
+    #[test]
+    fn any_configuration_is_checked_without_panic(order in ".{0,12}", filter in ".{0,16}", extract in "[$a1{}é]{0,8}", variant in ".{0,4}", kind in ".{0,4}", strict: bool) {
+        let config = Config {
+            order: Some(Order::Semver(order.clone())),
+            filter: Some(filter.clone()),
+            extract: Some(extract.clone()),
+            variant: Variant::Only(variant.clone()),
+            prerelease: Prerelease::Kinds(vec![kind]),
+            strict,
+            ..Config::default()
+        };
+        for error in Policy::new(config).err().unwrap_or_default() {
+            let text = match error.key { "semver" => &order, "filter" => &filter, "extract" => &extract, _ => &variant };
+            prop_assert!(error.span.clone().is_none_or(|span| text.get(span).is_some()), "{:?}", error);
+        }
+    }
+}

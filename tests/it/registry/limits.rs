@@ -1,0 +1,256 @@
+//! Limits: of time, of size, of requests; and what is tried again.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use tagboat::demo::registry::Registry as Server;
+use tagboat::error::{Classified, Verdict};
+use tagboat::registry::Error;
+
+use crate::support::registry::*;
+use crate::support::registry_raw::{RawServer, Script, head, response};
+
+async fn list_raw(server: &RawServer, timeout: Duration) -> Result<Vec<String>, Error> {
+    let client = client_of(&server.host(), |host| host.timeout = timeout);
+    let tags = client.tags(&repository_at(&server.host(), "acme/api")).await?;
+    Ok(words(&tags).into_iter().map(str::to_owned).collect())
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(300);
+
+fn retry_after(code: u16, value: &'static str) -> Response {
+    let mut response = status(code, "slow down");
+    response.headers_mut().insert(header::RETRY_AFTER, value.parse().unwrap());
+    response
+}
+
+/// Answers `failures` requests by `answer` and the others well.
+async fn failing(failures: usize, answer: impl Fn() -> Response + Send + Sync + 'static) -> Server {
+    let server = Server::start().await.unwrap();
+    server.publish("acme/api", "1.0");
+    let count = AtomicUsize::new(0);
+    server.on_request(move |_| (count.fetch_add(1, Ordering::SeqCst) < failures).then(&answer));
+    server
+}
+
+#[tokio::test]
+async fn tired_servers_are_asked_again() {
+    for code in [429, 502, 503, 504] {
+        let server = failing(3, move || status(code, "")).await;
+        assert_eq!(words(&client(&server).tags(&repository(&server, "acme/api")).await.unwrap()), ["1.0"]);
+        assert_eq!(server.request_count(), 4);
+
+        let server = failing(4, move || status(code, "")).await;
+        let error = client(&server).tags(&repository(&server, "acme/api")).await.unwrap_err();
+        assert_eq!(error.verdict(), Verdict::RETRY);
+        assert_eq!(server.request_count(), 4, "no more than that");
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_mean_it_are_not_asked_again() {
+    for code in [400, 403, 404, 410, 500, 501] {
+        let server = failing(10, move || status(code, "")).await;
+        client(&server).tags(&repository(&server, "acme/api")).await.unwrap_err();
+        // A refused page size is left out once.
+        assert_eq!(server.request_count(), if code == 400 { 2 } else { 1 }, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_retry_after_is_waited_for() {
+    let server = failing(1, || retry_after(429, "1")).await;
+    let start = Instant::now();
+    assert_eq!(words(&client(&server).tags(&repository(&server, "acme/api")).await.unwrap()), ["1.0"]);
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_handed_on_and_kept_for_all_requests_to_that_host() {
+    let server = failing(1, || retry_after(429, "7200")).await;
+    let client = client(&server);
+    let error = client.tags(&repository(&server, "acme/api")).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry { after: Some(Duration::from_secs(7200)) });
+    assert!(line(&error).ends_with("the registry answered 429 Too Many Requests: slow down"), "{}", line(&error));
+
+    let error = client.tags(&repository(&server, "acme/web")).await.unwrap_err();
+    let Verdict::Retry { after: Some(after) } = error.verdict() else { panic!("{}", line(&error)) };
+    assert!(after > Duration::from_secs(7100) && after <= Duration::from_secs(7200), "{after:?}");
+    assert_eq!(server.request_count(), 1, "the registry is left alone");
+}
+
+#[tokio::test]
+async fn an_absurd_retry_after_is_cut_to_a_day_and_garbage_is_ignored() {
+    let server = failing(1, || retry_after(503, "99999999999999999999")).await;
+    let error = client(&server).tags(&repository(&server, "acme/api")).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry { after: Some(Duration::from_secs(24 * 3600)) });
+
+    let server = failing(1, || retry_after(429, "-5")).await;
+    assert_eq!(words(&client(&server).tags(&repository(&server, "acme/api")).await.unwrap()), ["1.0"]);
+}
+
+#[tokio::test]
+async fn one_throttled_host_does_not_delay_another() {
+    let throttled = failing(usize::MAX, || retry_after(429, "30")).await;
+    let healthy = failing(0, || status(500, "")).await;
+    let mut config = quick();
+    for server in [&throttled, &healthy] {
+        let host = tagboat::registry::Host { plain_http: true, ..Default::default() };
+        config.hosts.insert(tagboat::image::Registry::parse(&server.host()).unwrap(), host);
+    }
+    let client = tagboat::registry::Client::new(config).unwrap();
+    let (other, slow) = (client.clone(), repository(&throttled, "acme/api"));
+    let waiting = tokio::spawn(async move { other.tags(&slow).await });
+    while throttled.request_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    client.tags(&repository(&healthy, "acme/api")).await.unwrap();
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_registry_that_is_down_is_an_error_that_may_pass() {
+    let server = Server::start().await.unwrap();
+    let (client, api) = (client(&server), repository(&server, "acme/api"));
+    drop(server);
+    let error = client.tags(&api).await.unwrap_err();
+    assert_retry(&error);
+    assert!(line(&error).contains("no answer from 127.0.0.1:") && line(&error).contains("refused"), "{}", line(&error));
+    assert_eq!(client.requests()[0].1, 4);
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_read_again_and_never_taken_for_the_whole() {
+    let cut = head("200 OK", &[], 100).into_iter().chain(*br#"{"tags":["1.0"]}"#).collect::<Vec<u8>>();
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"tags\":[\"1.0\"]}\r\n".to_vec();
+    for broken in [cut, chunked, Vec::new(), b"HTTP/1.1 200".to_vec(), b"220 smtp.example ESMTP\r\n".to_vec()] {
+        let copy = broken.clone();
+        let server = RawServer::start(move |n| match n {
+            0 => Script::Send(copy.clone()),
+            _ => Script::Send(response("200 OK", &[], r#"{"tags":["1.0","2.0"]}"#)),
+        })
+        .await;
+        assert_eq!(list_raw(&server, LONG).await.unwrap(), ["1.0", "2.0"]);
+
+        let server = RawServer::start(move |_| Script::Send(broken.clone())).await;
+        assert_retry(&list_raw(&server, LONG).await.unwrap_err());
+        assert!(server.connections() >= 4);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_or_drips_meets_the_deadline() {
+    let scripts = [
+        Script::Hang(Vec::new()),
+        Script::Hang(head("200 OK", &[], 100)),
+        Script::Drip(b"HTTP/1.1 200 OK\r\nx-slow: ".to_vec(), Duration::from_millis(20)),
+        Script::Drip(head("200 OK", &[], 1_000_000), Duration::from_millis(20)),
+    ];
+    for script in scripts {
+        let server = RawServer::start(move |_| script.clone()).await;
+        let start = Instant::now();
+        let error = list_raw(&server, SHORT).await.unwrap_err();
+        assert_retry(&error);
+        assert!(line(&error).contains("did not answer in full within 0.3 s"), "{}", line(&error));
+        assert!(start.elapsed() < Duration::from_secs(10), "a hanging server is not tried again and again");
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_endless_body_is_read_to_the_limit_and_no_further() {
+    let start = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"tags\":[".to_vec();
+    let server = RawServer::start(move |_| Script::Endless(start.clone(), br#""1.0","#.repeat(10_000))).await;
+    let error = list_raw(&server, LONG).await.unwrap_err();
+    assert_stalled(&error);
+    assert!(line(&error).contains("a page of tags is longer than 33554432 bytes"), "{}", line(&error));
+    assert!(server.written() < 64 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn an_endless_refusal_is_cut() {
+    let start = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n".to_vec();
+    let server = RawServer::start(move |_| Script::Endless(start.clone(), b"no such thing ".repeat(10_000))).await;
+    let error = list_raw(&server, LONG).await.unwrap_err();
+    assert!(error.is_not_found());
+    assert!(line(&error).len() < 400, "{}", line(&error));
+    assert!(server.written() < 32 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn a_compressed_bomb_counts_by_what_it_unpacks_to() {
+    // `{"tags":[`, 40 MiB of spaces, `"1.0"]}`.
+    let bomb = include_bytes!("../../fixtures/registry/bomb.json.gz");
+    assert!(bomb.len() < 100_000);
+    let server = RawServer::start(move |_| Script::Send(response("200 OK", &["content-encoding: gzip"], bomb))).await;
+    let error = list_raw(&server, LONG).await.unwrap_err();
+    assert_stalled(&error);
+    assert!(line(&error).contains("a page of tags is longer than"), "{}", line(&error));
+}
+
+#[tokio::test]
+async fn an_honest_compressed_answer_is_read() {
+    let packed = include_bytes!("../../fixtures/registry/tags.json.gz");
+    let server = RawServer::start(move |_| Script::Send(response("200 OK", &["content-encoding: gzip"], packed))).await;
+    assert_eq!(list_raw(&server, LONG).await.unwrap(), ["1.0", "2.0"]);
+}
+
+#[tokio::test]
+async fn no_more_requests_are_in_flight_than_allowed() {
+    let raw = RawServer::start(|_| Script::Later(Duration::from_millis(5), response("200 OK", &[], r#"{"tags":[]}"#))).await;
+    let client = client_of(&raw.host(), |host| host.concurrency = 3);
+    let all = (0..60).map(|n| {
+        let (client, repository) = (client.clone(), repository_at(&raw.host(), &format!("acme/{n}")));
+        tokio::spawn(async move { client.tags(&repository).await })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!(raw.most_waiting(), 3);
+}
+
+#[tokio::test]
+async fn requests_a_second_are_limited() {
+    let server = failing(0, || status(500, "")).await;
+    let client = client_of(&server.host(), |host| host.rate = Some(10));
+    let api = repository(&server, "acme/api");
+    let start = Instant::now();
+    for _ in 0..15 {
+        client.tags(&api).await.unwrap();
+    }
+    // Ten at once, the other five a tenth of a second apart.
+    assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_thousand_listings_are_a_thousand_requests() {
+    let server = Server::start().await.unwrap();
+    for n in 0..1000 {
+        server.publish(&format!("acme/{n}"), "1.0");
+    }
+    let client = client(&server);
+    let all = (0..1000).map(|n| {
+        let (client, repository) = (client.clone(), repository(&server, &format!("acme/{n}")));
+        tokio::spawn(async move { client.tags(&repository).await })
+    });
+    for one in all.collect::<Vec<_>>() {
+        assert_eq!(words(&one.await.unwrap().unwrap()), ["1.0"]);
+    }
+    assert_eq!(server.request_count(), 1000);
+    assert_eq!(client.requests(), [(tagboat::image::Registry::parse(&server.host()).unwrap(), 1000)]);
+}
+
+#[tokio::test]
+async fn the_client_names_itself() {
+    let server = Server::start().await.unwrap();
+    server.publish("acme/api", "1.0");
+    server.on_request(|parts| {
+        let agent = parts.headers[header::USER_AGENT].to_str().unwrap();
+        (!agent.starts_with("tagboat/")).then(|| (axum::http::StatusCode::BAD_REQUEST, agent.to_owned()).into_response())
+    });
+    client(&server).tags(&repository(&server, "acme/api")).await.unwrap();
+}
