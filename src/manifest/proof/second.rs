@@ -142,14 +142,19 @@ enum Flat {
     Sequence,
     Mapping,
     End,
+    /// The end of a document; to this reader there may be more of them.
+    Document,
 }
 
-/// Reads a document as a list of its values; none if it cannot be read, or is no single document, or has too many values.
+/// Reads a text as a list of its values; none if it cannot be read, or has too many.
 fn flat(text: &str, budget: usize) -> Option<Vec<Flat>> {
     let mut values = Vec::new();
-    let mut documents = serde_yaml::Deserializer::from_str(text);
-    Flatten { values: &mut values, budget }.deserialize(documents.next()?).ok()?;
-    documents.next().is_none().then_some(values)
+    for document in serde_yaml::Deserializer::from_str(text) {
+        // The first error ends it: the iterator would give it for ever.
+        Flatten { values: &mut values, budget }.deserialize(document).ok()?;
+        values.push(Flat::Document);
+    }
+    Some(values)
 }
 
 struct Flatten<'a> {
