@@ -104,7 +104,6 @@ fn many_documents_keys_and_sites_cost_no_more_than_their_length() {
 
 #[test]
 fn more_sites_than_anyone_writes_are_refused() {
-    assert!(matches!(refused("- ghcr.io/acme/api:1\n".repeat(20_001)), Unreadable::TooManySites { .. }));
     assert!(matches!(refused(format!("a: x=y{}", ",ghcr.io/acme/api:1".repeat(20_001))), Unreadable::TooManySites { .. }));
 }
 
