@@ -22,7 +22,7 @@ mod site;
 mod tree;
 mod watch;
 
-pub use edit::{Edit, EditError, apply};
+pub use edit::{Edit, EditError, Unproved, apply};
 pub use site::{Locked, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;

@@ -37,7 +37,7 @@ use session::Session;
 use token::Tokens;
 
 pub use config::{Auth, Config, Host};
-pub use error::{Cause, Error, Innermost, Refusal, Server};
+pub use error::{BadJson, Cause, Error, Innermost, Refusal, Server};
 pub use ping::Greeting;
 pub use tls::install_crypto_provider;
 

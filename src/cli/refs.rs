@@ -105,7 +105,9 @@ fn print_text(environment: Option<&str>, survey: &Survey) {
             out!("  {tag}{digest}  {FAINT}{file}:{}:{} {}{FAINT:#}{locked}", site.line, site.column, site.path);
         }
     }
-    let skips = survey.skips.len();
+    let count = |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
+    let (found, skips) = (survey.found.len(), survey.skips.len());
     let hint = if skips > 0 { ", see --skipped" } else { "" };
-    anstream::eprintln!("{} references found, {skips} files could not be read{hint}", survey.found.len());
+    let found = count(found, "reference", "references");
+    anstream::eprintln!("{found} found, {} could not be read{hint}", count(skips, "file", "files"));
 }

@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind};
@@ -16,7 +15,7 @@ use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind}
 use super::Variables;
 use super::read::{Context, describe, nearest, printable};
 use super::report::{Mistake, Report};
-use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, parse, secret_word};
+use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, parse, speaks_of_secrets};
 use super::tables::Watch;
 use super::values::file_error;
 
@@ -136,12 +135,13 @@ impl Finding {
 fn syntax(source: &Source, error: &SyntaxError) -> Mistake {
     let mut secrets = Vec::new();
     likely_secrets(&error.rest, &mut secrets);
-    // What could not be read at all may be a secret too: after such a key, the line is not shown.
-    let (_, Range { start, end }) = source.line(error.at.start);
-    if let Some(word) = secret_word(&source.text[start..end]).map(|word| start + word) {
-        let value = source.text[word..end].find('=').map_or(word, |equals| word + equals + 1);
-        let value = value + source.text[value..end].bytes().take_while(|b| *b == b' ').count();
-        secrets.push(Span { source: error.at.source, start: value, end });
+    let (_, line) = source.line(error.at.start);
+    // What could not be read may be a secret all the same. Once secrets are spoken of, only the line's first key
+    // and its punctuation are shown, and those are what such a mistake is about.
+    if speaks_of_secrets(&source.text[..line.end]) {
+        let value = source.text[line.clone()].find('=').map_or(line.start, |equals| line.start + equals);
+        let letters = source.text[value..line.end].char_indices().filter(|(_, c)| !c.is_whitespace() && !"=\"'[]{},.#".contains(*c));
+        secrets.extend(letters.map(|(at, c)| Span { source: error.at.source, start: value + at, end: value + at + c.len_utf8() }));
     }
     Mistake::at(source, error.at, &secrets, format!("this is no TOML: {}", error.message), None)
 }

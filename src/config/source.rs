@@ -188,11 +188,11 @@ pub(super) fn likely_secrets(table: &Table, found: &mut Vec<Span>) {
 
 /// Says whether a key of this name may well hold a secret.
 pub(super) fn names_a_secret(name: &str) -> bool {
-    name != "token_hosts" && secret_word(name).is_some()
+    name != "token_hosts" && speaks_of_secrets(name)
 }
 
-/// Finds the first word in a text that speaks of secrets.
-pub(super) fn secret_word(text: &str) -> Option<usize> {
+/// Says whether a text has a word for secrets in it.
+pub(super) fn speaks_of_secrets(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().filter_map(|word| text.find(word)).min()
+    ["passw", "passphrase", "secret", "token", "ssh_key", "credential"].iter().any(|word| text.contains(word))
 }

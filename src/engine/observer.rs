@@ -255,6 +255,9 @@ impl Observer {
                 _ = tick.tick() => {}
             }
             status.beat();
+            for (registry, requests) in self.client.requests() {
+                self.metrics.requested(registry.as_str(), requests);
+            }
             let now = Instant::now();
             let due: BTreeMap<Repository, Duration> = {
                 let inner = self.lock();

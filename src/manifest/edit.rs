@@ -101,8 +101,14 @@ impl Classified for EditError {
 pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     let Some(first) = edits.first() else { return Ok(text.to_vec()) };
     let mut drafts: BTreeMap<usize, Draft<'_>> = BTreeMap::new();
+    let mut fitting: Option<&Arc<Outline>> = None;
     for edit in edits {
-        check(text, edit, first)?;
+        // Sites of one scan share their outline, so the text is compared with it once.
+        if !fitting.is_some_and(|outline| Arc::ptr_eq(outline, &edit.site.outline)) {
+            check_text(text, edit)?;
+            fitting = Some(&edit.site.outline);
+        }
+        check_site(edit)?;
         collect(edit, &mut drafts)?;
     }
     let stale = || EditError::Stale { path: first.site.path.clone() };
@@ -136,18 +142,16 @@ pub(super) struct Change {
     pub(super) style: ScalarStyle,
 }
 
-/// Checks an edit against its site, and the site against the text.
-fn check(text: &[u8], edit: &Edit<'_>, first: &Edit<'_>) -> Result<(), EditError> {
-    let site = edit.site;
-    let path = || site.path.clone();
-    let known = !std::ptr::eq(site, first.site) && Arc::ptr_eq(&site.outline, &first.site.outline);
-    if !known && !site.outline.fits(text) {
-        return Err(EditError::Stale { path: path() });
-    }
-    if let Some(reason) = site.locked {
+fn check_text(text: &[u8], edit: &Edit<'_>) -> Result<(), EditError> {
+    if edit.site.outline.fits(text) { Ok(()) } else { Err(EditError::Stale { path: edit.site.path.clone() }) }
+}
+
+fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
+    let path = || edit.site.path.clone();
+    if let Some(reason) = edit.site.locked {
         return Err(EditError::Locked { path: path(), reason });
     }
-    if site.digest.is_some() && edit.digest.is_none() {
+    if edit.site.digest.is_some() && edit.digest.is_none() {
         return Err(EditError::NeedsDigest { path: path() });
     }
     Ok(())

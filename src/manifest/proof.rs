@@ -67,3 +67,99 @@ fn second_reader_agrees(old: &str, new: &Tree<'_>, index: usize, changes: &[Chan
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use granit_parser::ScalarStyle;
+
+    use super::*;
+    use crate::image::RepositoryPattern;
+    use crate::manifest::{Watch, scan};
+
+    const OLD: &str = "a: &x {b: [1, 'two'], c: *x}\nimage: ghcr.io/acme/api:1 # c\n---\ntag: 1.0\nrepository: ghcr.io/acme/api\n";
+
+    /// Proves a text that some broken edit might have made of [`OLD`], where the image was to get the tag 2.
+    fn proves(new: &str) -> Result<(), Why> {
+        prove_changes(new, &[change("ghcr.io/acme/api:1", "ghcr.io/acme/api:2", ScalarStyle::Plain)])
+    }
+
+    fn prove_changes(new: &str, changes: &[Change]) -> Result<(), Why> {
+        let watch = Watch::new(&[RepositoryPattern::parse("ghcr.io/acme/api").unwrap()]);
+        prove(&scan(OLD.as_bytes(), &watch).unwrap()[0].outline, OLD, new, changes)
+    }
+
+    fn change(old: &str, value: &str, style: ScalarStyle) -> Change {
+        let tree = Tree::parse(OLD.as_bytes()).unwrap();
+        let node = (0..tree.nodes.len()).find(|&node| tree.text_of(node) == Some(old)).unwrap();
+        Change { node, span: 0..0, text: String::new(), old: old.to_owned(), value: value.to_owned(), style }
+    }
+
+    #[test]
+    fn the_meant_change_is_proved() {
+        assert_eq!(proves(&OLD.replace("api:1", "api:2")), Ok(()));
+        let quoted = change("1.0", "1.1", ScalarStyle::DoubleQuoted);
+        assert_eq!(prove_changes(&OLD.replace("1.0", "\"1.1\""), &[quoted]), Ok(()));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let good = OLD.replace("api:1", "api:2");
+        for (from, to) in [
+            ("[1, ", "[2, "),
+            ("[1, ", "['1', "),
+            ("'two'", "\"two\""),
+            ("'two'", "two"),
+            ("[1, 'two']", "[1, 'two', 3]"),
+            ("[1, 'two']", "{1: 'two'}"),
+            ("b: [1, 'two']", "b: \n - 1\n - 'two'\n"),
+            ("c: *x", "c: &y x"),
+            ("&x {", "&x !t {"),
+            ("a: ", "a : &y "),
+            ("image:", "imagе:"),
+            ("---\n", "---\n---\n"),
+            ("---\n", "--- {}\n---\n"),
+            ("---\n", ""),
+            ("1.0", "1.1"),
+            ("1.0", "'1.0'"),
+            ("api:2", "api:3"),
+            ("api:2 # c", "api:2# c"),
+            ("ghcr.io/acme/api:2", "'ghcr.io/acme/api:2'"),
+            ("api:2", "api:1"),
+            ("acme/api\n", "acme/api\nmore: x\n"),
+            ("repository: ghcr.io/acme/api\n", ""),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good, "{from}");
+            assert!(proves(&bad).is_err(), "{from} -> {to}");
+        }
+        assert!(matches!(proves(&format!("{good}]")), Err(Why::Unreadable(_))));
+        assert_eq!(proves(OLD), Err(Why::NotExpected { expected: "ghcr.io/acme/api:2".into() }));
+        assert_eq!(proves(""), Err(Why::MoreChanged));
+    }
+
+    #[test]
+    fn a_value_that_is_no_string_to_the_second_reader_is_refused() {
+        let retyped = change("1.0", "1.1", ScalarStyle::Plain);
+        assert_eq!(prove_changes(&OLD.replace("1.0", "1.1"), &[retyped]), Err(Why::SecondReader));
+    }
+
+    #[test]
+    fn a_change_of_a_scalar_that_is_no_site_is_refused() {
+        let other = change("two", "three", ScalarStyle::SingleQuoted);
+        assert_eq!(prove_changes(&OLD.replace("two", "three"), &[other]), Err(Why::MoreChanged));
+    }
+
+    #[test]
+    fn readings_of_the_second_reader_alone() {
+        let one = [change("1.0", "1.1", ScalarStyle::DoubleQuoted)];
+        assert!(second::differs_only("a: 1.0\nb: 2", "a: '1.1'\nb: 2", &one));
+        assert!(second::differs_only("a: &x 1.0\nb: *x", "a: &x '1.1'\nb: *x", &one), "seen twice through the alias");
+        assert!(!second::differs_only("a: 1.0\nb: 2", "a: '1.1'\nb: 3", &one));
+        assert!(!second::differs_only("a: 1.0\nb: 2", "a: 1.1\nb: 2", &one), "a number");
+        assert!(!second::differs_only("a: 1.0\nb: 2", "a: '1.1'", &one));
+        assert!(!second::differs_only("a: 1.0\nb: 2", "a: 1.0\nb: 2", &one), "nothing changed");
+        assert!(!second::differs_only("a: 1.0", "a: [", &one), "no longer readable");
+        assert!(second::differs_only("a: [", "a: [", &one), "never readable: it has no say");
+        assert!(!second::differs_only("a: 1.0", "a: '1.1'\n--- b", &one), "one document more");
+    }
+}

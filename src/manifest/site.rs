@@ -89,7 +89,7 @@ impl Serialize for Site {
     }
 }
 
-/// Why a site cannot be edited. Reads on from "it is left alone, since …".
+/// Why a site cannot be edited. Reads on from "1.4.2 is due, but …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

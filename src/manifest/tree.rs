@@ -13,6 +13,8 @@ use crate::error::{Classified, Verdict};
 
 /// The longest text that is read, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
+/// How many keys, values and collections are read: texts of nothing but `[,,` have far more of them than files.
+const MAX_NODES: usize = 2_000_000;
 /// How deep block and flow collections may nest, each.
 const MAX_DEPTH: usize = 128;
 /// How much of the parser's message is shown, in characters.
@@ -49,6 +51,12 @@ pub enum Unreadable {
         /// The line of the collection, from 1.
         line: usize,
     },
+    /// It holds more keys and values than anyone writes.
+    #[error("it holds more than {limit} keys and values")]
+    TooManyNodes {
+        /// How many are read.
+        limit: usize,
+    },
     /// It holds more sites than anyone writes.
     #[error("it holds more than {limit} image references")]
     TooManySites {
@@ -78,7 +86,9 @@ impl Classified for Unreadable {
                 Some("leave the file out with `paths` if it is no manifest".to_owned())
             }
             Self::NotUtf8 { .. } | Self::Utf16 => Some("save the file as UTF-8, as YAML for Kubernetes is".to_owned()),
-            Self::TooLarge { .. } | Self::TooManySites { .. } => Some("split the file or leave it out with `paths`".to_owned()),
+            Self::TooLarge { .. } | Self::TooManyNodes { .. } | Self::TooManySites { .. } => {
+                Some("split the file or leave it out with `paths`".to_owned())
+            }
         }
     }
 }
@@ -137,13 +147,18 @@ pub(super) enum Kind<'t> {
 impl<'t> Tree<'t> {
     /// Reads a text.
     pub(super) fn parse(text: &'t [u8]) -> Result<Self, Unreadable> {
+        Self::parse_up_to(text, MAX_NODES)
+    }
+
+    fn parse_up_to(text: &'t [u8], limit: usize) -> Result<Self, Unreadable> {
         refuse_utf16(text)?;
         if text.len() > MAX_BYTES {
             return Err(Unreadable::TooLarge { bytes: text.len() });
         }
         let text = std::str::from_utf8(text).map_err(|error| Unreadable::NotUtf8 { offset: error.valid_up_to() })?;
-        if let Some(offset) = text.bytes().position(|byte| byte == 0) {
-            return Err(Unreadable::Binary { offset });
+        // Asked first without the place, because that is the faster search.
+        if text.as_bytes().contains(&0) {
+            return Err(Unreadable::Binary { offset: text.find('\0').unwrap_or_default() });
         }
         let mut builder = Builder {
             tree: Self { text, nodes: Vec::with_capacity((text.len() / 8).min(1 << 16)), documents: Vec::new() },
@@ -161,6 +176,9 @@ impl<'t> Tree<'t> {
         while let Some(next) = parser.next_event() {
             let (event, span) = next.map_err(|error| unreadable(&error))?;
             builder.take(event, span)?;
+            if builder.tree.nodes.len() > limit {
+                return Err(Unreadable::TooManyNodes { limit });
+            }
         }
         Ok(builder.tree)
     }
@@ -298,4 +316,48 @@ fn unreadable(error: &ScanError) -> Unreadable {
         message.push(if character.is_control() { ' ' } else { character });
     }
     Unreadable::NotYaml { line, column: error.marker().col() + 1, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_lie_flat_with_their_bytes() {
+        let text = "a: &x 'b'\n? [c]\n: {d: *x}\n---\n";
+        let tree = Tree::parse(text.as_bytes()).unwrap();
+        let kinds: String = tree
+            .nodes
+            .iter()
+            .map(|node| match node.kind {
+                Kind::Scalar { .. } => 's',
+                Kind::Sequence { .. } => '[',
+                Kind::Mapping { .. } => '{',
+                Kind::Alias(_) => '*',
+            })
+            .collect();
+        assert_eq!(kinds, "{ss[s{s*s");
+        let entries: Vec<_> = tree.entries(0).collect();
+        assert_eq!(entries, [(1, 2), (3, 5)]);
+        assert_eq!(&text[tree.nodes[2].span.clone()], "'b'");
+        assert_eq!(tree.text_of(7), Some("b"), "through the alias");
+        assert_eq!(tree.text_of(8), Some(""), "an empty document is a null that is not written");
+        assert_eq!(
+            tree.documents.iter().map(|document| (document.root, document.bytes.clone())).collect::<Vec<_>>(),
+            [(0, 0..26), (8, 26..30)]
+        );
+    }
+
+    #[test]
+    fn an_unwritten_null_has_no_bytes() {
+        let tree = Tree::parse(b"a:\nb: ~\n").unwrap();
+        assert_eq!((tree.text_of(2), tree.nodes[2].span.is_empty()), (Some(""), true));
+        assert_eq!((tree.text_of(4), tree.nodes[4].span.clone()), (Some("~"), 6..7));
+    }
+
+    #[test]
+    fn more_nodes_than_the_limit_are_refused() {
+        assert!(Tree::parse_up_to(b"[a, b, c]", 4).is_ok());
+        assert_eq!(Tree::parse_up_to(b"[a, b, c, d]", 4).err(), Some(Unreadable::TooManyNodes { limit: 4 }));
+    }
 }

@@ -10,8 +10,8 @@ use super::words::{self, Kind};
 
 /// Compares the numbers of two readings; a missing number counts as zero.
 pub(super) fn compare_numbers(a: &Reading<'_>, b: &Reading<'_>) -> Ordering {
-    if a.numbers() == b.numbers() {
-        return Ordering::Equal;
+    if let (Some(a), Some(b)) = (a.small_numbers(), b.small_numbers()) {
+        return a.cmp(&b);
     }
     let (mut a, mut b) = (a.parts(), b.parts());
     loop {
@@ -67,7 +67,7 @@ pub(super) fn compare_details(a: &Reading<'_>, b: &Reading<'_>) -> Ordering {
 
 /// Compares two texts run by run: digits as numbers, words by their letters, digits before words, the shorter before the longer.
 pub(super) fn compare_runs(a: &str, b: &str) -> Ordering {
-    if a == b {
+    if a.is_empty() && b.is_empty() {
         return Ordering::Equal;
     }
     let (mut a, mut b) = (runs(a), runs(b));
@@ -94,6 +94,15 @@ enum Run<'a> {
     Word(&'a str),
 }
 
+/// Returns which number is the first to differ, counted from zero.
+pub(super) fn first_difference(a: &Reading<'_>, b: &Reading<'_>) -> Option<usize> {
+    if let (Some(a), Some(b)) = (a.small_numbers(), b.small_numbers()) {
+        return a.iter().zip(&b).position(|(a, b)| a != b);
+    }
+    let (mut x, mut y) = (a.parts(), b.parts());
+    (0..a.precision().max(b.precision())).find(|_| compare_digits(x.next().unwrap_or(""), y.next().unwrap_or("")).is_ne())
+}
+
 /// Splits a text into runs of digits and of other characters, without separators and commit hashes.
 fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
     text.split(['-', '_', '.']).filter(|segment| !words::is_commit(segment)).flat_map(|mut segment| {
@@ -114,6 +123,10 @@ pub(super) fn same_family(a: &Reading<'_>, b: &Reading<'_>) -> bool {
 
 /// Says whether two variants are one, up to the numbers of base systems, days and commits.
 pub(super) fn same_variant(a: &str, b: &str) -> bool {
+    // Most tags have none, and comparing nothing with nothing is not free everywhere.
+    if a.is_empty() || b.is_empty() {
+        return a.len() == b.len();
+    }
     if a == b {
         return true;
     }

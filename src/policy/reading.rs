@@ -19,6 +19,8 @@ pub struct Reading<'a> {
     prefix: &'a str,
     numbers: &'a str,
     parts: usize,
+    /// The first three numbers, where they are all there are and fit: what almost every comparison needs.
+    small: Option<[u64; 3]>,
     scheme: Scheme,
     rest: Rest<'a>,
 }
@@ -64,18 +66,18 @@ impl<'a> Reading<'a> {
     pub fn of(text: &'a str) -> Result<Self, Unreadable> {
         let prefix = prefix_length(text)?;
         let bytes = text.as_bytes();
-        if is_commit_at(text, prefix) {
+        let Numbers { mut end, first, mut parts, mut small } = Numbers::at(bytes, prefix);
+        let mut scheme = Scheme::Version;
+        if parts == 1 && is_glued(bytes, prefix, end) && is_commit_at(text, prefix) {
             return Err(Unreadable::Commit);
         }
-        let (mut end, mut parts) = dotted_numbers(bytes, prefix);
-        let mut scheme = Scheme::Version;
-        if let Some(date) = date::find(&text[prefix..], end - prefix, parts) {
-            (end, parts, scheme) = (prefix + date.length, date.parts, Scheme::Date);
+        if let Some(date) = date::find(&text[prefix..], end - prefix, first - prefix, parts) {
+            (end, parts, scheme, small) = (prefix + date.length, date.parts, Scheme::Date, None);
         } else if parts == 1 && end - prefix >= 6 {
             return Err(Unreadable::Serial);
         }
         let rest = if end == bytes.len() { Rest::default() } else { Rest::of(text, end)? };
-        let reading = Self { prefix: &text[..prefix], numbers: &text[prefix..end], parts, scheme, rest };
+        let reading = Self { prefix: &text[..prefix], numbers: &text[prefix..end], parts, small, scheme, rest };
         // `pg15-2.14.1`: which of the two is the version?
         if rest.build.contains('.') && prefix > 0 && !is_v(reading.prefix) && bytes[prefix - 1].is_ascii_alphabetic() {
             return Err(Unreadable::Unclear);
@@ -97,7 +99,12 @@ impl<'a> Reading<'a> {
 
     /// Visits the numbers one by one, as their digits.
     pub fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.numbers.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty())
+        self.numbers.split(['.', '-', 'T', 'Z']).filter(|part| !part.is_empty())
+    }
+
+    /// Returns the numbers, missing ones as zero, if there are at most three and each fits.
+    pub(super) fn small_numbers(&self) -> Option<[u64; 3]> {
+        self.small
     }
 
     /// Returns how many numbers there are.
@@ -195,18 +202,50 @@ fn is_commit_at(text: &str, start: usize) -> bool {
     segment.len() >= 7 && segment.bytes().any(|b| b.is_ascii_alphabetic()) && words::is_commit(segment)
 }
 
-/// Returns where `digits(.digits)*` from `start` ends, and how many numbers it has.
-fn dotted_numbers(bytes: &[u8], start: usize) -> (usize, usize) {
-    let (mut at, mut parts) = (start, 1);
-    while let Some(&b) = bytes.get(at) {
-        if b == b'.' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
+/// Says whether a letter touches the digits from `start` to `end`, as in a commit hash.
+fn is_glued(bytes: &[u8], start: usize, end: usize) -> bool {
+    bytes.get(end).is_some_and(u8::is_ascii_alphabetic) || (start > 0 && bytes[start - 1].is_ascii_alphabetic())
+}
+
+/// `digits(.digits)*` in a text.
+struct Numbers {
+    /// Where they end.
+    end: usize,
+    /// Where the first of them ends.
+    first: usize,
+    parts: usize,
+    small: Option<[u64; 3]>,
+}
+
+impl Numbers {
+    /// The most digits that surely fit a `u64`.
+    const DIGITS: usize = 19;
+
+    fn at(bytes: &[u8], start: usize) -> Self {
+        let (mut at, mut first, mut parts, mut small) = (start, start, 0, [0; 3]);
+        let mut fits = true;
+        loop {
+            let begin = at;
+            let mut value = 0_u64;
+            while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+                value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+                at += 1;
+            }
+            fits &= at - begin <= Self::DIGITS;
+            match small.get_mut(parts) {
+                Some(place) => *place = value,
+                None => fits = false,
+            }
             parts += 1;
-        } else if !b.is_ascii_digit() {
-            break;
+            if parts == 1 {
+                first = at;
+            }
+            if bytes.get(at) != Some(&b'.') || !bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
+                return Self { end: at, first, parts, small: fits.then_some(small) };
+            }
+            at += 1;
         }
-        at += 1;
     }
-    (at, parts)
 }
 
 /// Says whether `b` separates segments of a tag.

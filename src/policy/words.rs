@@ -167,7 +167,7 @@ pub(super) fn is_architecture(segment: &str) -> bool {
 
 /// Says whether `word` before a number says that the number is a commit or a digest.
 pub(super) fn is_commit_word(word: &str) -> bool {
-    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"sha" | b"git" | b"commit" | b"rev" | b"gitsha"))
+    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"sha" | b"git" | b"commit" | b"gitsha"))
 }
 
 /// Says whether `segment` reads as an abbreviated or whole commit hash (also as `git describe` writes it, with a `g` before it).
@@ -181,4 +181,40 @@ pub(super) fn is_commit(segment: &str) -> bool {
             && (s.len() == 7 || s.len() == 40 || s.bytes().any(|b| !b.is_ascii_digit()))
     };
     hex(segment) || segment.strip_prefix('g').is_some_and(hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kinds_told_to_people_are_the_kinds_that_are_known() {
+        for name in KINDS.split(", ") {
+            assert_eq!(prerelease(name, false).map(|kind| kind.name), Some(name));
+        }
+        for (word, numbered, expected) in [
+            ("RC", false, Some("rc")),
+            ("b", true, Some("beta")),
+            ("b", false, None),
+            ("premium", true, None),
+            ("devcontainer", false, None),
+            ("experimentally", false, None),
+        ] {
+            assert_eq!(prerelease(word, numbered).map(|kind| kind.name), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_reads_as_a_commit() {
+        for good in
+            ["0a1b2c3", "1234567", "gabc1234", "0123456789abcdef0123456789abcdef01234567", "0123456789012345678901234567890123456789"]
+        {
+            assert!(is_commit(good), "{good}");
+        }
+        for bad in
+            ["abc123", "12345678", "20240101", "0A1B2C3", "defaced", "g123456", "0z1b2c3", "", "0123456789abcdef0123456789abcdef012345678"]
+        {
+            assert!(!is_commit(bad), "{bad}");
+        }
+    }
 }

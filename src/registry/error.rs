@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 
 use crate::error::{Classified, Verdict};
 use crate::image::{ParseError, Registry, Repository, Tag};
-use crate::redact::{SafeUrl, SecretError};
+use crate::redact::{SecretError, one_line};
 
 /// What could not be done at a registry; the reason is its source.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -128,7 +128,7 @@ pub enum Cause {
         expected: &'static str,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: BadJson,
     },
     /// The listing holds something that is no tag.
     #[error("the listing holds a tag that cannot be one")]
@@ -139,8 +139,8 @@ pub enum Cause {
     /// The listing goes on at a place that must not be followed.
     #[error("the listing goes on at {link}, which is not where it began")]
     ForeignLink {
-        /// Where the next page would be.
-        link: SafeUrl,
+        /// Where the next page would be, cleaned for printing.
+        link: String,
     },
     /// The manifest is of a kind that has no use here.
     #[error("the registry answered with `{0}` instead of an image manifest or index")]
@@ -277,11 +277,23 @@ impl fmt::Display for Innermost {
         while let Some(cause) = error.source() {
             error = cause;
         }
-        f.write_str(&crate::redact::one_line(&error.to_string(), 200))
+        f.write_str(&one_line(&error.to_string(), 200))
     }
 }
 
 impl std::error::Error for Innermost {}
+
+/// A JSON error that prints in one line of bounded length: it may quote what it found, and that is foreign.
+#[derive(Debug)]
+pub struct BadJson(pub(super) serde_json::Error);
+
+impl fmt::Display for BadJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&one_line(&self.0.to_string(), 200))
+    }
+}
+
+impl std::error::Error for BadJson {}
 
 impl Cause {
     fn verdict(&self) -> Verdict {
@@ -289,7 +301,7 @@ impl Cause {
             Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
             Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
             Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
-            Self::Json { source, .. } if source.is_eof() => Verdict::RETRY,
+            Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
             Self::Shared(cause) => cause.verdict(),
             _ => Verdict::Stalled,
         }

@@ -3,9 +3,8 @@
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
-use crate::redact::SafeUrl;
-
 use super::error::Cause;
+use super::trust;
 
 /// Finds the next page, if the answer from `page` names one.
 ///
@@ -19,7 +18,7 @@ pub(super) fn next(page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Cause
     };
     let link = page.join(target).map_err(|_| Cause::Endless("the link to the next page is no web address"))?;
     if link.origin() != page.origin() || !link.username().is_empty() || link.password().is_some() {
-        return Err(Cause::ForeignLink { link: SafeUrl::new(link) });
+        return Err(Cause::ForeignLink { link: trust::show(link.as_str()) });
     }
     let mut next = page.clone();
     next.set_query(link.query());

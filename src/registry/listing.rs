@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::image::{ParseError, Repository, TagList, TagRef};
 
-use super::error::Cause;
+use super::error::{BadJson, Cause};
 use super::link;
 use super::session::Session;
 use super::wire::{self, Answer, Request};
@@ -119,7 +119,7 @@ impl Collector {
         if let Some(invalid) = self.invalid.take() {
             return Err(Cause::InvalidTag(invalid));
         }
-        read.map_err(|source| Cause::Json { expected: EXPECTED, source })
+        read.map_err(|error| Cause::Json { expected: EXPECTED, source: BadJson(error) })
     }
 
     /// Takes a tag; says no if the listing is good for nothing any more.

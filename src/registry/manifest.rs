@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::image::{Digest, Repository, TagRef};
 
-use super::error::Cause;
+use super::error::{BadJson, Cause};
 use super::session::Session;
 use super::wire::{Answer, Request};
 
@@ -112,7 +112,8 @@ fn check_manifest(answer: &Answer) -> Result<(), Cause> {
     if answer.is_web_page() {
         return Err(Cause::WebPage { expected: "a manifest" });
     }
-    let head: Head = serde_json::from_slice(&answer.body).map_err(|source| Cause::Json { expected: "a manifest", source })?;
+    let head: Head =
+        serde_json::from_slice(&answer.body).map_err(|error| Cause::Json { expected: "a manifest", source: BadJson(error) })?;
     let sent = answer.media_type().filter(|kind| kind != "application/json");
     match (&sent, &head.media_type) {
         // The same bytes must not be a manifest to one reader and an index to another (CVE-2021-41190).

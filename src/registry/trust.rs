@@ -143,7 +143,7 @@ fn same_site(a: &Url, b: &Url) -> bool {
 }
 
 /// Shows a URL that may be hostile, or not even one.
-fn show(text: &str) -> String {
+pub(super) fn show(text: &str) -> String {
     Url::parse(text).map_or_else(|_| one_line(text, 100), |url| one_line(&SafeUrl::new(url).to_string(), 100))
 }
 

@@ -156,9 +156,10 @@ impl Metrics {
         self.listing_duration.get_or_create(&of_registry(registry)).observe(took.as_secs_f64());
     }
 
-    /// Counts a request to a registry.
-    pub fn requested(&self, registry: &str) {
-        self.registry_requests.get_or_create(&of_registry(registry)).inc();
+    /// Says how many requests a registry has been sent since the start.
+    pub fn requested(&self, registry: &str, total: u64) {
+        let counter = self.registry_requests.get_or_create(&of_registry(registry));
+        counter.inc_by(total.saturating_sub(counter.get()));
     }
 
     /// Counts a pass over an environment and its time; `at` is when it ended.

@@ -7,6 +7,7 @@ mod config;
 mod engine;
 mod environment;
 mod manifest;
+mod packaging;
 mod policy;
 mod registry;
 mod support;

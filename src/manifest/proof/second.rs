@@ -142,14 +142,19 @@ enum Flat {
     Sequence,
     Mapping,
     End,
+    /// The end of a document; to this reader there may be more of them.
+    Document,
 }
 
-/// Reads a document as a list of its values; none if it cannot be read, or is no single document, or has too many values.
+/// Reads a text as a list of its values; none if it cannot be read, or has too many.
 fn flat(text: &str, budget: usize) -> Option<Vec<Flat>> {
     let mut values = Vec::new();
-    let mut documents = serde_yaml::Deserializer::from_str(text);
-    Flatten { values: &mut values, budget }.deserialize(documents.next()?).ok()?;
-    documents.next().is_none().then_some(values)
+    for document in serde_yaml::Deserializer::from_str(text) {
+        // The first error ends it: the iterator would give it for ever.
+        Flatten { values: &mut values, budget }.deserialize(document).ok()?;
+        values.push(Flat::Document);
+    }
+    Some(values)
 }
 
 struct Flatten<'a> {
@@ -240,5 +245,56 @@ impl<'de> Visitor<'de> for Flatten<'_> {
         let (tag, value) = data.variant::<String>()?;
         self.push(Flat::Tag(tag))?;
         value.newtype_variant_seed(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says whether the quick way works for all documents of a text, with no change in it.
+    fn follows(text: &str) -> bool {
+        let tree = Tree::parse(text.as_bytes()).unwrap();
+        (0..tree.documents.len()).all(|document| reads_as(&tree, document, &[]))
+    }
+
+    #[test]
+    fn the_two_readers_agree_on_what_files_hold() {
+        for text in [
+            "a: b\nc: [1, 1.10, ~, yes, 012, 'x', \"y\\n\", {}, []]\nd:\ne: ''\n",
+            "a: b\r\nc:\r\n- d\r\n",
+            "\u{feff}a: b\n---\n- c\n",
+            "# c\n---\na: b # c\n...\n%YAML 1.2\n---\n# d\n--- x\n---\n",
+            "a: &a {b: c}\nd: *a\n<<: *a\ne: &a [*a]\n",
+            "a: |\n  x\n\n   y\nb: >-\n  x\n  y\nc: |2+\n    z\n\nd: x\n  y\n",
+            "a: |\n  no final newline",
+            "a: 1\na: 2\n? [b, c]\n: d\n? e\n",
+            "a: !x b\nc: !y [d]\ne: !!str 1\nf: !z {g: h}\n",
+            "{\"a\":\"b\",\"c\":[1,2]}",
+            "just text",
+        ] {
+            assert!(follows(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_difference_is_seen() {
+        let tree = Tree::parse(b"a: [1, x]\nb: {c: d}\n").unwrap();
+        let reads = |text: &'static str| {
+            let other = Tree::parse(text.as_bytes()).unwrap();
+            // The other text in the place of the tree's own.
+            reads_as(&Tree { text, nodes: Tree::parse(tree.text.as_bytes()).unwrap().nodes, documents: other.documents }, 0, &[])
+        };
+        assert!(reads("a: [1, x]\nb: {c: d}\n"));
+        for other in [
+            "a: [1, y]\nb: {c: d}\n",
+            "a: [1]\nb: {c: d}\n",
+            "a: [1, x, y]\nb: {c: d}\n",
+            "a: [1, x]\nb: {c: d, e: f}\n",
+            "a: [1, x]\n",
+            "a: [1, x]\nb: d\n",
+        ] {
+            assert!(!reads(other), "{other}");
+        }
     }
 }

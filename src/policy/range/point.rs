@@ -69,6 +69,9 @@ impl<'a> Point<'a> {
 /// A reading's first three numbers; missing ones are zero, later ones are beyond what a range speaks of.
 impl<'a> From<&Reading<'a>> for Point<'a> {
     fn from(reading: &Reading<'a>) -> Self {
+        if let Some([major, minor, patch]) = reading.small_numbers() {
+            return Self { major, minor, patch, prerelease: reading.prerelease() };
+        }
         let mut parts = reading.parts().map(saturating);
         let mut next = || parts.next().unwrap_or(0);
         Self { major: next(), minor: next(), patch: next(), prerelease: reading.prerelease() }

@@ -12,13 +12,12 @@ pub(super) struct Date {
     pub(super) parts: usize,
 }
 
-/// Finds a date at the start of `text`, whose first `length` bytes are `parts` dotted numbers.
+/// Finds a date at the start of `text`, whose first `length` bytes are `parts` dotted numbers, the first of them of `first` bytes.
 ///
 /// Known are `2024-01-15` and `2024-01`, `20240115` with further digits for a time or dotted counters behind it, and either
 /// followed by a time of day as in `2024-01-15T10-20-30Z`. Dotted dates (`2024.01.15`) are left to be versions.
-pub(super) fn find(text: &str, length: usize, parts: usize) -> Option<Date> {
+pub(super) fn find(text: &str, length: usize, first: usize, parts: usize) -> Option<Date> {
     let bytes = text.as_bytes();
-    let first = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
     let mut date = match first {
         4 if parts == 1 => dashed(bytes)?,
         8 | 10 | 12 | 14 if is_day(number(bytes, 0, 4)?, number(bytes, 4, 2)?, number(bytes, 6, 2)?) => Date { length, parts },

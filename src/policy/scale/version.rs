@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use super::Scale;
-use crate::policy::compare::{compare_details, compare_numbers, compare_prereleases, kind_of, same_family, same_form, same_variant};
+use crate::policy::compare::{
+    compare_details, compare_numbers, compare_prereleases, first_difference, kind_of, same_family, same_form, same_variant,
+};
 use crate::policy::decision::Keep;
-use crate::policy::number::compare_digits;
 use crate::policy::range::{Admission, Dialect, Point, Range};
 use crate::policy::reading::{Reading, Scheme, is_v};
 use crate::policy::reason::Rejection;
@@ -198,15 +199,13 @@ fn is_only(key: &Reading<'_>, wanted: &str) -> bool {
     key.tail().is_empty() && (key.variant() == wanted || names.eq(wanted.split(['-', '_'])))
 }
 
-/// Returns the step between two versions: which of their numbers is the first to differ. Only the first three have a name.
+/// Returns the step between two versions: which of their numbers is the first to differ. From the third on all are patches.
 fn needed_step(a: &Reading<'_>, b: &Reading<'_>) -> Option<Step> {
-    let (mut x, mut y) = (a.parts(), b.parts());
-    for step in [Step::Major, Step::Minor] {
-        if compare_digits(x.next().unwrap_or(""), y.next().unwrap_or("")).is_ne() {
-            return Some(step);
-        }
-    }
-    compare_numbers(a, b).is_ne().then_some(Step::Patch)
+    first_difference(a, b).map(|index| match index {
+        0 => Step::Major,
+        1 => Step::Minor,
+        _ => Step::Patch,
+    })
 }
 
 /// How a spelling resembles the site's: its prefix, and how many numbers have as many digits as there.

@@ -35,13 +35,14 @@ fn listings_are_counted_by_result_and_timed() {
     metrics.listed("ghcr.io", Ok(()), SECOND / 5);
     metrics.listed("ghcr.io", Err(Verdict::RETRY), SECOND);
     metrics.listed("quay.io", Err(Verdict::Stalled), SECOND);
-    metrics.requested("ghcr.io");
+    metrics.requested("ghcr.io", 3);
+    metrics.requested("ghcr.io", 5);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="ok"} 2"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="retry"} 1"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="quay.io",result="stalled"} 1"#);
     assert_shows(&metrics, r#"tagboat_listing_duration_seconds_sum{registry="ghcr.io"} 3.2"#);
     assert_shows(&metrics, r#"tagboat_listing_duration_seconds_bucket{le="0.25",registry="ghcr.io"} 1"#);
-    assert_shows(&metrics, r#"tagboat_registry_requests_total{registry="ghcr.io"} 1"#);
+    assert_shows(&metrics, r#"tagboat_registry_requests_total{registry="ghcr.io"} 5"#);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn corpus() -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_text(text in ".{0,200}") {
@@ -128,4 +128,11 @@ fn deep_and_large_files_are_refused_or_read_in_good_time() {
     survive(&"[[image]]\nrepository = 5\n".repeat(2_000));
     survive(&format!("x = \"{}\"", "y".repeat(1_000_000)));
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_password_below_its_key_is_not_shown() {
+    let report = load_str("policy.toml", "[environment.prod]\nauth = { password\n{ = \"hunter2\" }\n", &super::variables()).unwrap_err();
+    assert_eq!(report.mistakes()[0].at.map(|at| at.line), Some(3), "{report}");
+    assert!(!report.to_string().contains("hunter2"), "{report}");
 }

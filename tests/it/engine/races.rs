@@ -19,8 +19,8 @@ fn app(i: usize) -> String {
 }
 
 /// An upstream with one manifest an app, all at 1.0.0, and a registry where 1.1.0 is out.
-async fn world() -> (Registry, Upstream, GitHttp) {
-    let registry = Registry::start().await.unwrap();
+fn world() -> (Registry, Upstream, GitHttp) {
+    let registry = tokio::runtime::Runtime::new().unwrap().block_on(Registry::start()).unwrap();
     let upstream = Upstream::empty();
     for i in 0..APPS {
         registry.publish_many(&format!("shop/app-{i}"), ["1.0.0", "1.1.0"]);
@@ -69,6 +69,19 @@ fn bumps(upstream: &Upstream) -> Vec<String> {
     log.lines().filter(|line| line.starts_with("Tagboat-Bump: ")).map(str::to_owned).collect()
 }
 
+/// Somebody else changes a file, and rebases for as long as others are faster; returns the commit.
+fn foreign_commit(upstream: &Upstream, path: &str, content: &str) -> String {
+    let work = upstream.work();
+    upstream.put(path, content);
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-q", "-m", "foreign"]);
+    wait_until("a foreign push", || {
+        git(&work, &["pull", "-q", "--rebase", "origin", "main"]);
+        std::process::Command::new("git").args(["push", "-q", "origin", "HEAD:main"]).current_dir(&work).output().unwrap().status.success()
+    });
+    git(&work, &["rev-parse", "HEAD"])
+}
+
 /// Every app says the new version, each bump is there exactly once, and every other byte is as it was.
 #[track_caller]
 fn assert_all_bumped_once(upstream: &Upstream, registry: &Registry, version: &str) {
@@ -92,9 +105,9 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let _one = Daemon::start(&policy(dir.path(), "one", &registry, &server.url()));
     let _two = Daemon::start(&policy(dir.path(), "two", &registry, &server.url()));
@@ -105,7 +118,7 @@ async fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
             registry.publish(&format!("shop/app-{i}"), &format!("1.{round}.0"));
         }
         for i in 0..5 {
-            foreign.push(upstream.foreign_commit(&format!("foreign/{round}-{i}.txt"), &format!("{round} {i}")));
+            foreign.push(foreign_commit(&upstream, &format!("foreign/{round}-{i}.txt"), &format!("{round} {i}")));
         }
         wait_until("the round's bumps", || all_at(&upstream, &format!("1.{round}.0")));
     }
@@ -121,9 +134,9 @@ async fn two_daemons_and_a_foreign_committer_lose_and_double_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let policy = policy(dir.path(), "one", &registry, &server.url());
     // How long an undisturbed pass takes here decides at which moments the killed ones die.
@@ -146,9 +159,9 @@ async fn a_daemon_killed_at_many_moments_ends_where_an_undisturbed_one_does() {
     git(&upstream.bare(), &["fsck", "--strict"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_lets_a_push_in_flight_finish() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn sigterm_lets_a_push_in_flight_finish() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     let (begun, go) = (dir.path().join("begun"), dir.path().join("go"));
     upstream.hook("pre-receive", &format!("touch {begun:?}; while [ ! -e {go:?} ]; do sleep 0.02; done"));
@@ -168,9 +181,9 @@ async fn sigterm_lets_a_push_in_flight_finish() {
     assert_all_bumped_once(&upstream, &registry, "1.1.0");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
-    let (registry, upstream, server) = world().await;
+#[test]
+fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
+    let (registry, upstream, server) = world();
     let dir = tempfile::tempdir().unwrap();
     // Whenever a pack is about to be received, somebody else has just pushed.
     let (bare, work) = (upstream.bare(), upstream.work());
@@ -178,7 +191,7 @@ async fn a_push_that_is_always_raced_ends_after_a_bounded_number_of_tries() {
     server.intercept(move |request| {
         if request.method == "POST" && request.target.contains("git-receive-pack") {
             count += 1;
-            let script = format!("cd {work:?} && git pull -q && echo {count} > raced.txt && git add -A && git commit -qm raced && git push -q {bare:?} HEAD:main");
+            let script = format!("cd {work:?} && git pull -q --rebase {bare:?} main && echo {count} > raced.txt && git add -A && git commit -qm raced && git push -q {bare:?} HEAD:main");
             let raced = std::process::Command::new("bash").args(["-ec", &script]).status().unwrap();
             assert!(raced.success());
         }

@@ -1,1 +1,327 @@
-//! tests
+//! Documents made at random around known references, and texts made at random without any sense.
+
+use proptest::prelude::*;
+use tagboat::image::Tag;
+use tagboat::manifest::{Edit, Site, Watch, apply, scan};
+
+use super::{api_sites, bump, watch};
+
+/// Stands for the tag in a reference, or in quotes.
+const IN_PLACE: &str = "⟦tag⟧";
+/// Stands for a plain scalar that is the tag alone.
+const ALONE: &str = "⟦whole⟧";
+
+/// New tags, each with whether YAML would read it as no string.
+const TAGS: [(&str, bool); 10] = [
+    ("1.5.0", false),
+    ("v2", false),
+    ("1.10", true),
+    ("20240131", true),
+    ("on", true),
+    ("1e3", true),
+    ("2024-01-31", true),
+    ("rc.1_x", false),
+    ("0x1F", true),
+    ("_", false),
+];
+
+/// Makes the text with a tag in all its places.
+fn fill(template: &str, tag: &str, retyped: bool) -> String {
+    let alone = if retyped { format!("\"{tag}\"") } else { tag.to_owned() };
+    template.replace(IN_PLACE, tag).replace(ALONE, &alone)
+}
+
+fn reference() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(format!("ghcr.io/acme/api:{IN_PLACE}")),
+        Just(format!("'ghcr.io/acme/api:{IN_PLACE}'")),
+        Just(format!("\"ghcr.io/acme/api:{IN_PLACE}\"")),
+        Just(format!("--image=ghcr.io/acme/api:{IN_PLACE}")),
+        Just(format!("\"A=\\\"x\\\" \\u0042=ghcr.io/acme/api:{IN_PLACE},z\"")),
+        Just(format!("'it''s=ghcr.io/acme/api:{IN_PLACE} --more'")),
+        Just(format!("!!str ghcr.io/acme/api:{IN_PLACE}")),
+        Just(format!("!local 'ghcr.io/acme/api:{IN_PLACE}'")),
+    ]
+}
+
+fn tag_value() -> impl Strategy<Value = String> {
+    prop_oneof![Just(ALONE.to_owned()), Just(format!("'{IN_PLACE}'")), Just(format!("\"{IN_PLACE}\"")), Just(format!("!!str {ALONE}"))]
+}
+
+/// The entries of a mapping that together are a site, in any order.
+fn group() -> impl Strategy<Value = Vec<String>> {
+    let split = prop_oneof![
+        Just(vec!["repository: ghcr.io/acme/api".to_owned()]),
+        Just(vec!["repository: 'acme/api'".to_owned(), "registry: ghcr.io".to_owned()]),
+        Just(vec!["name: \"ghcr.io/acme/api\"".to_owned(), "pullPolicy: Always".to_owned()]),
+    ];
+    (split, tag_value())
+        .prop_map(|(mut entries, tag)| {
+            entries.push(format!("tag: {tag}"));
+            entries
+        })
+        .prop_shuffle()
+}
+
+/// Something else that stands in a file, with a name of its own.
+fn noise() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("a: ghcr.io/acme/web:1.4.1"),
+        Just("b: |\n  image: ghcr.io/acme/api:1.4.1  \n\n   deeper"),
+        Just("c: >-\n  ghcr.io/acme/api:1.4.1"),
+        Just("d: plain text\n  over two lines"),
+        Just("e: \"é😀 \\t \\\n  x\" # ghcr.io/acme/api:1.4.1"),
+        Just("f: {g: [ a,b ,c ], h : ~}   "),
+        Just("i:\n\n# ghcr.io/acme/api:1.4.1"),
+        Just("? [j, k]\n: yes"),
+        Just("ghcr.io/acme/api:1.4.1: l"),
+        Just("m: ghcr.io/acme/api"),
+        Just("n: {o: 012, p: 1.10}\nn: doubled"),
+    ]
+}
+
+/// An entry of a mapping at an indentation of two; `NAME` stands for a name of its own.
+fn entry() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (reference(), comment()).prop_map(|(reference, comment)| format!("NAME: {reference}{comment}")),
+        1 => reference().prop_map(|reference| format!("NAME: &NAME {reference}\n  NAMEalias: *NAME")),
+        1 => reference().prop_map(|reference| format!("NAME:\n  - x\n  -   {reference}\n  - {{name: n, image: {reference}}}")),
+        1 => (reference(), reference()).prop_map(|(a, b)| format!("NAME: [{a}, {b}, z]")),
+        1 => reference().prop_map(|reference| format!("? NAME\n  : {reference}")),
+        2 => (group(), 3..7usize).prop_map(|(entries, indent)| {
+            let line = format!("\n{}", " ".repeat(indent));
+            format!("NAME:{line}{}", entries.join(&line))
+        }),
+        2 => group().prop_map(|entries| format!("NAME: {{ {} }}", entries.join(" , "))),
+        1 => (tag_value(), any::<bool>()).prop_map(|(tag, first)| {
+            let (name, tag) = ("name: ghcr.io/acme/api".to_owned(), format!("newTag: {tag}"));
+            let (a, b) = if first { (name, tag) } else { (tag, name) };
+            format!("NAME:\n    images:\n    - {a} # c\n\n      {b}")
+        }),
+        4 => noise().prop_map(|noise| format!("NAME:\n   {}", noise.replace('\n', "\n   "))),
+    ]
+}
+
+fn comment() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just(""), Just("   "), Just(" # ghcr.io/acme/api:1.4.1 'ü\""), Just("\t# tab"), Just("\n\n  # below")]
+}
+
+/// A text of some documents, as a template.
+fn text() -> impl Strategy<Value = String> {
+    let document = prop::collection::vec(entry(), 1..7);
+    let separator = prop_oneof![Just("---\n"), Just("...\n---\n"), Just("# between\n--- # c\n"), Just("...\n%YAML 1.2\n---\n")];
+    (prop::collection::vec((document, separator), 1..4), any::<[bool; 4]>()).prop_map(|(documents, [crlf, bom, last, header])| {
+        let mut text = String::new();
+        if header {
+            text += "# ghcr.io/acme/api:1.4.1\n\n---\n";
+        }
+        for (index, (entries, separator)) in documents.iter().enumerate() {
+            if index > 0 {
+                text += separator;
+            }
+            // The quotes make double ones the habit of the file.
+            text += "habit: \"x\"\nroot:\n";
+            for (number, entry) in entries.iter().enumerate() {
+                text += &format!("  {}\n", entry.replace("NAME", &format!("key{number}")));
+            }
+        }
+        if last {
+            text.pop();
+        }
+        if crlf {
+            text = text.replace('\n', "\r\n");
+        }
+        if bom {
+            text.insert(0, '\u{feff}');
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sites_are_found_exactly_and_nothing_else_changes(template in text(), (new, retyped) in prop::sample::select(TAGS.as_slice())) {
+        let watch = watch(&["ghcr.io/acme/api"]);
+        let old = fill(&template, "v1.4.1", false);
+        let sites = scan(old.as_bytes(), &watch).unwrap();
+        let places = template.matches(IN_PLACE).count() + template.matches(ALONE).count();
+        prop_assert_eq!(sites.len(), places, "in:\n{}", old);
+        prop_assert!(sites.iter().all(|site| site.locked.is_none() && site.tag.as_ref().is_some_and(|tag| tag.as_str() == "v1.4.1")));
+        let mut keys: Vec<_> = sites.iter().map(|site| &site.key).collect();
+        keys.sort();
+        keys.dedup();
+        prop_assert_eq!(keys.len(), places, "keys are unique");
+
+        let expected = fill(&template, new, retyped);
+        let edited = bump(&old, &watch, new);
+        prop_assert_eq!(&edited, &expected);
+        prop_assert_eq!(bump(&edited, &watch, new), expected, "a second time there is nothing to do");
+    }
+
+    #[test]
+    fn one_site_moves_without_the_others(template in text(), chosen in any::<prop::sample::Index>()) {
+        let old = fill(&template, "v1.4.1", false);
+        let sites = api_sites(&old);
+        prop_assume!(!sites.is_empty());
+        let site = chosen.get(&sites);
+        let new = apply(old.as_bytes(), &[edit(site, "v1.4.2")]).unwrap();
+        let new = String::from_utf8(new).unwrap();
+        prop_assert_eq!(new.len(), old.len());
+        prop_assert_eq!(new.bytes().zip(old.bytes()).filter(|(new, old)| new != old).count(), 1);
+        let moved = api_sites(&new);
+        for (before, after) in sites.iter().zip(&moved) {
+            let tag = if before.key == site.key { "v1.4.2" } else { "v1.4.1" };
+            prop_assert_eq!(after.tag.as_ref().unwrap().as_str(), tag);
+        }
+    }
+
+    #[test]
+    fn a_spoiled_text_is_read_or_refused_and_never_spoiled_further(
+        template in text(),
+        spoils in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(SPOILS), any::<bool>()), 1..6),
+    ) {
+        let mut text: Vec<char> = fill(&template, "v1.4.1", false).chars().collect();
+        for (at, spoil, replace) in spoils {
+            let at = at.index(text.len());
+            text.splice(at..at + usize::from(replace), spoil.chars());
+        }
+        check(text.into_iter().collect::<String>().as_bytes())?;
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
+        check(text.concat().as_bytes())?;
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check(&bytes)?;
+    }
+}
+
+const SPOILS: &[&str] = &[
+    "",
+    "\n",
+    " ",
+    "  ",
+    "\t",
+    ":",
+    ": ",
+    "-",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "#",
+    " #",
+    "&a ",
+    "*a",
+    "!",
+    "!!int ",
+    "|",
+    ">",
+    "'",
+    "\"",
+    "\\",
+    "%",
+    "@",
+    "`",
+    "?",
+    "? ",
+    "---\n",
+    "...\n",
+    "\r",
+    "\u{85}",
+    "\u{2028}",
+    "\u{feff}",
+    "<<: ",
+    "~",
+    "ghcr.io/acme/api:v1.4.1",
+    "sops: {}",
+    "tag: ",
+    "é",
+];
+
+const WORDS: &[&str] = &[
+    "\n",
+    "\n  ",
+    "\n    ",
+    " ",
+    ": ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "# ",
+    "&a ",
+    "*a ",
+    "!!str ",
+    "!x ",
+    "|\n  ",
+    ">-\n ",
+    "'",
+    "\"",
+    "\\",
+    "\\x41",
+    "%YAML 1.2\n",
+    "? ",
+    "---\n",
+    "...\n",
+    "\r\n",
+    "\u{feff}",
+    "<<: ",
+    "image: ",
+    "repository: ",
+    "registry: ",
+    "tag: ",
+    "digest: ",
+    "images: ",
+    "name: ",
+    "newTag: ",
+    "newName: ",
+    "parameters: ",
+    "ghcr.io/acme/api",
+    ":v1",
+    "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "=",
+    "ghcr.io/acme/api:v1.4.1",
+    "1.10",
+    "sops: ",
+    "x",
+];
+
+fn edit<'a>(site: &'a Site, tag: &str) -> Edit<'a> {
+    Edit { site, tag: Tag::parse(tag).unwrap(), digest: site.digest.as_ref().map(|_| super::digest('b')) }
+}
+
+/// Whatever the text is: its sites can be moved one by one, or the edit is refused; and a moved site has moved, alone.
+fn check(text: &[u8]) -> Result<(), TestCaseError> {
+    let _ = scan(text, &Watch::everything());
+    let Ok(sites) = scan(text, &watch(&["ghcr.io/acme/api"])) else { return Ok(()) };
+    for site in sites.iter().filter(|site| site.tag.is_some()).take(5) {
+        let Ok(new) = apply(text, &[edit(site, "1.10")]) else { continue };
+        let moved = api_sites(std::str::from_utf8(&new).unwrap());
+        let after = moved.iter().find(|other| other.key == site.key).unwrap();
+        prop_assert_eq!(after.tag.as_ref().unwrap().as_str(), "1.10");
+        if let (Ok(old), Ok(new)) = (serde_yaml::from_slice::<serde_yaml::Value>(text), serde_yaml::from_slice::<serde_yaml::Value>(&new)) {
+            prop_assert_eq!(shape(&old), shape(&new), "the second reader sees the same structure");
+        }
+    }
+    Ok(())
+}
+
+/// Counts the values of a document.
+fn shape(value: &serde_yaml::Value) -> usize {
+    match value {
+        serde_yaml::Value::Sequence(items) => 1 + items.iter().map(shape).sum::<usize>(),
+        serde_yaml::Value::Mapping(entries) => 1 + entries.iter().map(|(key, value)| shape(key) + shape(value)).sum::<usize>(),
+        serde_yaml::Value::Tagged(tagged) => 1 + shape(&tagged.value),
+        _ => 1,
+    }
+}

@@ -189,6 +189,7 @@ fn what_must_not_be_edited_is_reported_locked() {
     finds("<<: {}\n<<: {}\nimage: ghcr.io/acme/api:1\n", &["3:8 scalar image 1"]);
     finds("i: \"ghcr.io/acme/api:\\\n  1\"\n", &["1:4 scalar i 1 NotVerbatim"]);
     finds("i: \"ghcr.io\\x2facme/api:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
+    finds("i: \"ghcr.io/acme/\\x61pi:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
     finds("{repository: ghcr.io/acme/api, tag: '${TAG}'}", &["1:38 split tag - Malformed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!float 1.10}", &["1:45 split tag 1.10 Typed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!str 1.10}", &["1:43 split tag 1.10"]);

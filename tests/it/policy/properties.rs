@@ -76,7 +76,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn newer_is_transitive_and_goes_one_way(words in prop::collection::vec(tag(), 3..7), config in config()) {
+    fn newer_goes_one_way(words in prop::collection::vec(tag(), 3..7), config in config()) {
         let policy = Policy::new(config).unwrap();
         for a in &words {
             prop_assert_eq!(compare(&policy, a, a), Ordering::Equal);

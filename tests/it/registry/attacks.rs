@@ -133,6 +133,24 @@ async fn a_credential_does_not_come_back_after_a_detour_over_another_host() {
 }
 
 #[tokio::test]
+async fn pages_at_a_host_redirected_to_are_asked_for_without_a_credential() {
+    let (registry, other) = (Server::start().await.unwrap(), Server::start().await.unwrap());
+    other.publish_many("acme/api", (0..1500).map(|n| format!("{n}")));
+    let seen = Seen::default();
+    let noted = seen.clone();
+    other.on_request(move |parts| {
+        noted.note(parts);
+        None
+    });
+    let host = other.host();
+    registry.on_request(move |parts| Some(redirect_to(format!("http://{host}{}", parts.uri))));
+    let client = client_of(&registry.host(), |host| host.auth = Some(Auth::Bearer(secret("t0ken"))));
+    assert_eq!(client.tags(&repository(&registry, "acme/api")).await.unwrap().len(), 1500);
+    assert_eq!(seen.count(), 2);
+    assert!(seen.all().iter().all(|(_, authorization)| authorization.is_none()), "{:?}", seen.all());
+}
+
+#[tokio::test]
 async fn a_host_redirected_to_cannot_ask_for_a_credential() {
     let (registry, thief) = (Server::start().await.unwrap(), Server::start().await.unwrap());
     let host = thief.host();

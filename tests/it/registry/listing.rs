@@ -138,6 +138,17 @@ async fn an_answer_that_is_no_list_of_tags_is_never_the_empty_list() {
 }
 
 #[tokio::test]
+async fn an_error_does_not_repeat_a_long_answer() {
+    let long = format!(r#"{{"tags":"{}"}}"#, "x".repeat(1_000_000));
+    let error = list_once(move || json(long.clone())).await.unwrap_err();
+    assert!(line(&error).len() < 400, "{}", line(&error));
+
+    let link = format!("<http://elsewhere.example/{}>; rel=next", "x".repeat(10_000));
+    let error = list_once(move || page(r#"{"tags":["1.0"]}"#, Some(&link))).await.unwrap_err();
+    assert!(line(&error).len() < 400, "{}", line(&error));
+}
+
+#[tokio::test]
 async fn half_an_answer_is_an_error_that_may_pass() {
     for half in ["", r#"{"tags":["1.0","#, r#"{"tags":["1.0"]"#] {
         assert_retry(&list_once(move || json(half)).await.unwrap_err());
