@@ -29,7 +29,8 @@ fn a_second_process_is_kept_out() {
 
 #[test]
 fn a_damaged_clone_is_made_anew() {
-    let damages: [(&str, fn(&Path)); 7] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 7] = [
         ("no HEAD", |clone| fs::remove_file(clone.join("HEAD")).unwrap()),
         ("a file in its place", |clone| {
             fs::remove_dir_all(clone).unwrap();
