@@ -264,6 +264,26 @@ impl Foreign {
     }
 }
 
+impl Fault {
+    /// Says whether a remote that was sent a push may have taken it in spite of this.
+    pub(super) fn leaves_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Broken(_)
+                | Self::Timeout { .. }
+                | Self::Silent { .. }
+                | Self::Interrupted
+                | Self::Status { status: 500..=599, .. }
+                | Self::NotGit(_)
+                | Self::TooLarge { .. }
+                | Self::RemoteSays(_)
+                | Self::Ssh(_)
+                | Self::Git(_)
+                | Self::NoStatus
+        )
+    }
+}
+
 impl From<git2::Error> for GitError {
     fn from(error: git2::Error) -> Self {
         Self { message: one_line(error.message(), LONGEST_TEXT), code: error.code(), class: error.class() }

@@ -1,8 +1,9 @@
 //! Bringing the branch's tip into the clone.
 
-use git2::{AutotagOption, Direction, FetchOptions, Oid, Reference, RemoteCallbacks, Repository};
+use git2::{AutotagOption, ConfigLevel, Direction, FetchOptions, Oid, Reference, RemoteCallbacks, Repository};
 
 use super::error::{Error, Fault};
+use super::local;
 use super::store::TIP;
 use super::transport::{Advertisement, Open};
 
@@ -42,9 +43,9 @@ impl Wanted<'_> {
         Ok(tip)
     }
 
-    /// Fetches from a directory of this machine, with its whole history: libgit2 knows no shallow fetch there.
+    /// Fetches from a directory of this machine, with its whole history.
     pub(super) fn fetch_local(&self, repository: &Repository, path: &str, stop: &dyn Fn() -> bool) -> Result<Tip, Error> {
-        let fail = |e: git2::Error| self.fail(if stop() { Fault::Interrupted } else { Fault::Git(e.into()) });
+        let fail = |e: git2::Error| self.fail(Fault::Git(e.into()));
         let source = Repository::open(path).map_err(|e| match e.code() {
             git2::ErrorCode::NotFound => self.fail(Fault::NotFound),
             _ => fail(e),
@@ -52,12 +53,11 @@ impl Wanted<'_> {
         let told = local_branches(&source).map_err(fail)?;
         let tip = self.choose(&told)?;
         if !has(repository, tip.id) {
-            let mut options = FetchOptions::new();
-            let mut callbacks = RemoteCallbacks::new();
-            callbacks.transfer_progress(|_| !stop());
-            options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
-            let mut remote = repository.remote_anonymous(path).map_err(fail)?;
-            remote.download(&[format!("+refs/heads/{}:{TIP}", tip.branch)], Some(&mut options)).map_err(fail)?;
+            let known = repository.refname_to_id(TIP).ok().filter(|&id| source.find_commit(id).is_ok());
+            // The clone's settings, which look for no deltas, go before the source's own.
+            let settings = repository.path().join("config");
+            source.config().and_then(|mut config| config.add_file(&settings, ConfigLevel::App, true)).map_err(fail)?;
+            local::copy(&source, tip.id, known, repository, stop).map_err(|cause| self.fail(cause))?;
         }
         Ok(tip)
     }

@@ -33,7 +33,7 @@ pub(super) fn push(commit: &Commit, remote: &str, session: &Open) -> Result<Push
         Err(e) if raced || e.code() == git2::ErrorCode::NotFastForward => return Ok(Push::Raced),
         Err(e) => session.fault(e),
     };
-    if session.sent() {
+    if session.sent() && error.leaves_open() {
         Err(Error::OutcomeUnknown { remote: remote.to_owned(), branch: commit.branch.clone(), cause: error })
     } else {
         Err(fail(error))

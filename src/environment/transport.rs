@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::Config;
-use super::error::{Fault, Foreign, LONGEST_TEXT};
+use super::error::{Fault, Foreign, GitError, LONGEST_TEXT};
 use super::url::Place;
 use crate::error::chain;
 use crate::redact::{Redactor, one_line};
@@ -205,7 +205,12 @@ impl Open {
         }
         match state.listener.error.take() {
             Some(words) => Fault::RemoteSays(self.0.clean(&words)),
-            None => Fault::Git(error.into()),
+            None => {
+                let mut error = GitError::from(error);
+                // It may quote the remote, which may quote us.
+                error.message = self.0.clean(error.message.as_bytes()).0;
+                Fault::Git(error)
+            }
         }
     }
 

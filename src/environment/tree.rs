@@ -159,7 +159,7 @@ mod tests {
         let mut files = Vec::new();
         walk(&odb, id, |path, entry, _| {
             if entry == Entry::File {
-                files.push(path.to_owned())
+                files.push(path.to_owned());
             }
         })
         .unwrap();

@@ -119,7 +119,7 @@ fn ssh_url(rest: &str) -> Result<Place, String> {
         Some(port) => Some(port.parse().map_err(|_| "the port is a number from 1 to 65535".to_owned())?),
         None => None,
     };
-    let path = percent_decode(path).ok_or("the path's percent signs are not well formed")?;
+    let path = percent_decode(path).ok_or("the path is no UTF-8 once its percent signs are read")?;
     // As Git reads it: ssh://host/~user/x starts at that user's home, all else at the root.
     let path = if path.starts_with('~') { path } else { format!("/{path}") };
     ssh(user, host, port, path)
@@ -170,21 +170,9 @@ fn local(path: &str) -> Result<Place, String> {
     }
 }
 
-/// Decodes `%41`; none if a percent sign stands alone or the result is no UTF-8.
+/// Decodes `%41`; none if the result is no UTF-8.
 fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        if first == b'%' {
-            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = tail.get(2..)?;
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    Some(percent_encoding::percent_decode_str(text).decode_utf8().ok()?.into_owned())
 }
 
 #[cfg(test)]
@@ -241,7 +229,7 @@ mod tests {
             "ssh://host/",
             "ssh://host:0/a",
             "ssh://host:x/a",
-            "ssh://host/%4",
+            "ssh://host/%ff",
             "host:",
             "file://host/a",
             "a/b:c",

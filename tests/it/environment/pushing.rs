@@ -133,6 +133,20 @@ fn a_read_only_credential_is_a_clear_error() {
 }
 
 #[test]
+fn a_refusal_of_the_request_itself_leaves_nothing_open() {
+    let upstream = upstream();
+    let server = GitHttp::start(upstream.root());
+    let mut site = Site::open(config(&server.url()));
+    let snapshot = site.fetch();
+    for (status, open) in [(403, false), (413, false), (500, true), (504, true)] {
+        server.intercept(move |seen| if seen.method == "POST" { Answer::Status(status, vec![], vec![]) } else { Answer::Pass });
+        let error = site.push(&snapshot, "a", "2\n").unwrap_err();
+        assert_eq!(matches!(error, Error::OutcomeUnknown { .. }), open, "{status}: {error:?}");
+        assert_eq!(error.verdict() == Verdict::RETRY, open, "{status}");
+    }
+}
+
+#[test]
 fn an_answer_that_never_came_is_an_unknown_outcome_and_the_next_fetch_tells_it() {
     let upstream = Arc::new(upstream());
     let server = GitHttp::start(upstream.root());
