@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tagboat::environment::{Auth, Config, Fault, Push};
+use tagboat::environment::{Auth, Config, Error, Fault, Push};
 use tagboat::error::Verdict;
 
 use super::{Site, basic, config, fault, round_trip};
@@ -84,7 +84,7 @@ fn races_and_refusals_over_ssh() {
 }
 
 #[test]
-fn a_silent_host_meets_the_deadline_and_leaves_no_process() {
+fn a_silent_host_meets_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let sshd = Sshd::start();
     let port = listener.local_addr().unwrap().port();
@@ -94,8 +94,24 @@ fn a_silent_host_meets_the_deadline_and_leaves_no_process() {
     let start = Instant::now();
     let (cause, text) = fault(config, Verdict::RETRY);
     assert!(matches!(cause, Fault::Timeout { .. } | Fault::Unreachable(_)), "{text}");
-    while is_running(&format!("Port={port}")) {
-        assert!(start.elapsed() < Duration::from_secs(20), "ssh outlives its session");
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_push_past_its_deadline_is_an_unknown_outcome_and_leaves_no_process() {
+    let (upstream, sshd) = (upstream(), Sshd::start());
+    let url = sshd.url(&upstream.bare());
+    let mut config = with(&url, sshd.key(), sshd.known_hosts());
+    config.timeout = Duration::from_secs(6);
+    let mut site = Site::open(config);
+    let snapshot = site.fetch();
+    upstream.hook("pre-receive", "sleep 20");
+    let error = site.push(&snapshot, "apps/a.yaml", "2\n").unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { cause: Fault::Timeout { .. }, .. }), "{error:?}");
+    let port = format!("Port={}", url.split([':', '/']).find(|part| part.parse::<u16>().is_ok()).unwrap());
+    let start = Instant::now();
+    while is_running(&port) {
+        assert!(start.elapsed() < Duration::from_secs(8), "ssh outlives its session");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
