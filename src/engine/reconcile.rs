@@ -1,6 +1,6 @@
 //! One pass over one environment, in five steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub notes: Arc<[Note]>,
     /// How many sites a rule covers.
     pub sites: usize,
+    /// The rules that cover any of them, by their place in the policy file.
+    pub rules: BTreeSet<usize>,
     /// How many push races were lost on the way.
     pub races: u32,
 }
@@ -164,11 +166,11 @@ pub(super) async fn pass(
 
         // 4. Edit: replace just the bytes of the values that change, and prove that nothing else did.
         let base = opened.snapshot.commit().to_owned();
-        let sites = plan.sites;
+        let (sites, rules) = (plan.sites, std::mem::take(&mut plan.rules));
         let edited = workspace.edit(opened, plan, purpose).await?;
         workspace.decided = observed.stamp();
         let Edited { changeset, changes, files, notes } = edited;
-        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, races };
+        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, rules, races };
 
         // 5. Push: one commit, compare-and-swap. Lost the race: back to 1 and 2 with fresh eyes.
         if purpose == Purpose::Plan || outcome.changes.is_empty() {
