@@ -4,6 +4,7 @@
 //! what is reported about all that. Hides the tasks: one observer that lists repositories as they fall
 //! due, and one task an environment that fails alone.
 
+mod digests;
 mod edges;
 mod environments;
 mod holds;

@@ -173,7 +173,8 @@ impl Task {
                     status.set_notes(&outcome.notes);
                 });
             }
-            Err(PassError::Stopped) => {}
+            // The stop tore it, and is told where it was asked for; the next start takes the work up.
+            Err(error) if self.stop.is_cancelled() => tracing::debug!(reason = %chain(error), "the pass was stopped"),
             Err(error) => self.tell_failure(error),
         }
     }

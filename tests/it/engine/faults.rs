@@ -112,6 +112,19 @@ fn a_git_server_that_hangs_does_not_delay_the_daemons_other_environments() {
 }
 
 #[test]
+fn a_pinned_site_whose_new_digest_is_not_to_be_had_is_left_alone() {
+    let (world, policy) = world();
+    let old = world.registry.publish("shop/api", "1.0.0");
+    world.upstream.commit("pin", &[(API, world.fill(&format!("image: REGISTRY/shop/api:1.0.0@{old}\n")))]).unwrap();
+    world.registry.on_request(|request| {
+        request.uri.path().starts_with("/v2/shop/api/manifests").then(|| respond(StatusCode::NOT_FOUND, "application/json", "{}"))
+    });
+    world.tagboat(&policy, &["run", "--once"]).ended(1).says("1.1.0 is due, but").says("digest").says("1 could not be decided");
+    assert_eq!(world.read(API), world.fill(&format!("image: REGISTRY/shop/api:1.0.0@{old}\n")));
+    assert!(world.read("web.yaml").contains("1.1.0"), "the others go on");
+}
+
+#[test]
 fn a_rule_that_covers_nothing_is_told() {
     let (world, _) = world();
     let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/*\"\n[[image]]\nrepository = \"REGISTRY/shop/ghost\"\n");
