@@ -91,8 +91,7 @@ fn merges_that_would_expand_without_end_are_cut_short() {
 #[test]
 fn a_large_mapping_merged_into_many_is_refused_in_time() {
     let keys: String = (0..256).map(|key| format!("k{key}Tag: v{key}, ")).collect();
-    let merges = |count: usize| format!("{IMAGE}b: &b {{{keys}}}\n{}", "- {<<: *b, tag: 1}\n".repeat(count).replace("- ", "  - "));
-    let text = |count: usize| merges(count).replacen("  - ", "c:\n  - ", 1);
+    let text = |count: usize| format!("{IMAGE}b: &b {{{keys}}}\nc: [{}]\n", "{<<: *b, tag: 1}, ".repeat(count));
     assert_eq!(api_sites(&text(100)).len(), 1);
     assert!(matches!(refused(text(500)), Unreadable::TooManyMerges { limit: 100_000 }));
 }
@@ -104,6 +103,8 @@ fn many_shared_anchors_cost_no_more_than_their_length() {
     assert_eq!(sites.iter().filter(|site| site.locked.is_some()).count(), 2_000);
     let one = format!("- &t v1\n{}", "- {repository: ghcr.io/acme/api, tag: *t}\n".repeat(2_000));
     assert_eq!(api_sites(&one).iter().filter(|site| site.locked.is_none()).count(), 2_000);
+    let pairs = format!("v: &v 1\napi: {{repository: ghcr.io/acme/api, tag: *v}}\nx: [{}]\n", "a:1, ".repeat(20_001));
+    assert_eq!(api_sites(&pairs).len(), 1, "what else looks like a reference does not count");
 }
 
 #[test]
