@@ -36,6 +36,10 @@ pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreada
     Ok(finish(tree, drafts))
 }
 
+/// How many entries are merged into other mappings in all. Without a limit, a mapping of many that is merged into many
+/// others would cost their product.
+const MAX_MERGES: usize = 100_000;
+
 /// A site on its way.
 struct Draft {
     path: String,
@@ -69,6 +73,8 @@ struct Finder<'w, 't> {
     /// Whether scalars that are references as a whole, or hold some, are left out.
     only_pairs: bool,
     trail: Trail<'w, 't>,
+    /// How many entries may still be merged.
+    merges: usize,
     /// The values that are repositories in a split form.
     claimed: HashSet<usize>,
     drafts: Vec<Draft>,
@@ -77,7 +83,8 @@ struct Finder<'w, 't> {
 impl<'w, 't> Finder<'w, 't> {
     fn new(tree: &'w Tree<'t>, watch: &'w Watch) -> Self {
         let hits = watch.hits(tree.text);
-        Self { tree, watch, hits, only_pairs: false, trail: Trail::new(tree), claimed: HashSet::new(), drafts: Vec::new() }
+        let (trail, claimed) = (Trail::new(tree), HashSet::new());
+        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new() }
     }
 
     /// Looks through all documents.
@@ -86,12 +93,15 @@ impl<'w, 't> Finder<'w, 't> {
             self.trail.enter_document(index);
             self.walk(self.tree.documents[index].root);
         }
-        if self.drafts.len() > MAX_SITES { Err(Unreadable::TooManySites { limit: MAX_SITES }) } else { Ok(self.drafts) }
+        if self.drafts.len() > MAX_SITES {
+            return Err(Unreadable::TooManySites { limit: MAX_SITES });
+        }
+        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok(self.drafts) }
     }
 
     /// Looks at a node and all below it. Nesting is bounded by the parser.
     fn walk(&mut self, node: usize) {
-        if self.drafts.len() > MAX_SITES {
+        if self.drafts.len() > MAX_SITES || self.merges == 0 {
             return;
         }
         let tree = self.tree;

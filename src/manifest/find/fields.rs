@@ -29,11 +29,11 @@ pub(super) struct Fields<'w> {
 }
 
 impl<'w> Fields<'w> {
-    /// Takes a mapping's entries.
-    pub(super) fn of_mapping(tree: &'w Tree<'_>, mapping: usize) -> Self {
+    /// Takes a mapping's entries. What it merges in is taken off the budget, which it cannot exceed.
+    pub(super) fn of_mapping(tree: &'w Tree<'_>, mapping: usize, budget: &mut usize) -> Self {
         let field = |(key, value)| Some(Field { name: tree.text_of(key)?, value, steps: vec![Step::Entry { mapping, key }] });
         let mut fields = Self::new(tree.entries(mapping).filter_map(field).collect());
-        for base in merged(tree, mapping) {
+        for base in merged(tree, mapping, budget) {
             fields.merge(base.into_iter().filter_map(field));
         }
         fields
@@ -109,13 +109,14 @@ impl<'w> Fields<'w> {
 }
 
 /// Collects the entries of the mappings that a mapping merges in with `<<`, those that hide others first.
-fn merged(tree: &Tree<'_>, mapping: usize) -> Vec<Vec<(usize, usize)>> {
+fn merged(tree: &Tree<'_>, mapping: usize, budget: &mut usize) -> Vec<Vec<(usize, usize)>> {
     let mut merged = Vec::new();
-    let mut room = MAX_MERGED;
+    let mut room = MAX_MERGED.min(*budget);
     let mut next: Vec<usize> = bases(tree, mapping).into_iter().rev().collect();
     while let Some(base) = next.pop().filter(|_| merged.len() < MAX_MERGES) {
         let entries: Vec<_> = tree.entries(base).take(room).collect();
         room -= entries.len();
+        *budget -= entries.len();
         merged.push(entries);
         // What a base merges in itself comes before the base beside it.
         next.extend(bases(tree, base).into_iter().rev());

@@ -12,7 +12,7 @@ impl Finder<'_, '_> {
         if !self.trail.is_item_of("images") {
             return false;
         }
-        let fields = Fields::of_mapping(tree, mapping);
+        let fields = Fields::of_mapping(tree, mapping, &mut self.merges);
         let has = |name: &str| fields.get(name).is_some();
         if !has("name") || !(has("newName") || has("newTag") || has("digest")) {
             return false;

@@ -48,7 +48,8 @@ impl Finder<'_, '_> {
         }
         // The other half may be what is merged in.
         if named && hit || merges && (named || hit) {
-            self.pairs(&Fields::of_mapping(tree, mapping), Shape::Split);
+            let fields = Fields::of_mapping(tree, mapping, &mut self.merges);
+            self.pairs(&fields, Shape::Split);
         }
     }
 

@@ -255,6 +255,10 @@ fn a_tag_that_another_repository_shares_is_locked() {
         "api: &api {repository: ghcr.io/acme/api, tag: 1}\nweb: {<<: *api, repository: nginx}\n",
         &["1:47 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
     );
+    finds(
+        "api: &api {p: &p x, repository: ghcr.io/acme/api, tag: 1}\nq: *p\nweb: {<<: *api, repository: nginx}\n",
+        &["1:53 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
+    );
     let digest = super::digest('a');
     finds(
         &format!("api: {{repository: ghcr.io/acme/api, tag: 1, digest: &d '{digest}'}}\nweb: {{repository: nginx, digest: *d}}\n"),
