@@ -77,7 +77,23 @@ impl std::fmt::Debug for Variables {
 /// # Errors
 /// All mistakes at once.
 pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
-    settings(layers::read(path)?, variables)
+    settings(layers::read(path)?, variables, Presence::Demanded)
+}
+
+/// As [`load`], but for those who need few of the secrets or none, such as a look at a checkout on a developer's machine:
+/// secrets, keys and certificates that the policy file names need not be there. Whoever does need one is told at its first use.
+///
+/// # Errors
+/// All other mistakes at once.
+pub fn load_without_secrets(path: &Path, variables: &Variables) -> Result<Settings, Report> {
+    settings(layers::read(path)?, variables, Presence::Deferred)
+}
+
+/// Whether what the policy file names beside itself (secrets, keys, certificates) has to be there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Demanded,
+    Deferred,
 }
 
 /// Reads a policy file that is at hand as text; relative paths in it start from the current directory.
@@ -85,12 +101,12 @@ pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
 /// # Errors
 /// All mistakes at once, under the name given.
 pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
-    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables)
+    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables, Presence::Demanded)
 }
 
-fn settings(mut sources: Vec<Source>, variables: &Variables) -> Result<Settings, Report> {
+fn settings(mut sources: Vec<Source>, variables: &Variables, presence: Presence) -> Result<Settings, Report> {
     let (table, findings) = layers::join(&mut sources, variables)?;
-    let mut context = read::Context::new(&sources, variables);
+    let mut context = read::Context::new(&sources, variables, presence);
     findings.into_iter().for_each(|finding| finding.tell(&mut context));
     let whole = Node { at: Span { source: 0, start: 0, end: 0 }, value: Value::Table(table) };
     let root = <tables::Root as read::Read>::read(&whole, &mut context);

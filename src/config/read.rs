@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::report::{Mistake, Report};
 use super::source::{Entry, Node, Source, Span, Table, Value, names_a_secret};
-use super::{Variables, schema};
+use super::{Presence, Variables, schema};
 
 /// Something that can be read from one value.
 pub(super) trait Read: Sized {
@@ -93,6 +93,8 @@ impl<T: Read> Read for Located<T> {
 pub(super) struct Context<'a> {
     pub(super) sources: &'a [Source],
     pub(super) variables: &'a Variables,
+    /// Whether secrets and other files have to be there.
+    pub(super) presence: Presence,
     mistakes: Vec<(Place, String, Option<String>)>,
     concealed: Vec<Span>,
 }
@@ -103,8 +105,8 @@ enum Place {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(sources: &'a [Source], variables: &'a Variables) -> Self {
-        Self { sources, variables, mistakes: Vec::new(), concealed: Vec::new() }
+    pub(super) fn new(sources: &'a [Source], variables: &'a Variables, presence: Presence) -> Self {
+        Self { sources, variables, presence, mistakes: Vec::new(), concealed: Vec::new() }
     }
 
     /// Notes a mistake; returns none, for the caller to return.
@@ -352,7 +354,7 @@ fn quoted(keys: &[&str], between: &str) -> String {
 /// Runs a table's description over an empty table.
 pub(super) fn describe<T: ReadTable>() -> (Vec<Key>, Vec<Rule>) {
     let (table, variables) = (BTreeMap::new(), Variables::default());
-    let mut context = Context::new(&[], &variables);
+    let mut context = Context::new(&[], &variables, Presence::Deferred);
     let mut keys = Keys::of_nothing(&table, &mut context);
     // The value and its mistakes are of no interest; what was asked for is.
     let _ = T::read(&mut keys);
