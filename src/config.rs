@@ -6,6 +6,7 @@
 //! errors are brought to the line and column they are about.
 
 mod environments;
+mod hints;
 mod hosts;
 mod images;
 mod layers;
@@ -40,6 +41,7 @@ pub struct Settings {
     pub http: http::Config,
     /// How logs are written.
     pub telemetry: telemetry::Config,
+    hints: Vec<String>,
 }
 
 /// Environment variables by name; its `Debug` shows no values, since secrets are among them.
@@ -131,7 +133,10 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     }
     let hosts = hosts::registries(root.registries, context);
     let environments = environments::environments(root.environments, context);
-    let images = images::images(root.images.unwrap_or_default(), &names, context);
+    let images = root.images.unwrap_or_default();
+    let mut hints = hints::unreachable(&images, &names, context);
+    hints.extend(hints::unknown_authors(&environments));
+    let images = images::images(images, &names, context);
     let watch = root.watch?;
     let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
     Some(Settings {
@@ -139,6 +144,7 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
         registry: registry::Config { hosts, docker_config, ..registry::Config::default() },
         http: watch.http,
         telemetry: watch.telemetry,
+        hints,
     })
 }
 
@@ -150,6 +156,12 @@ fn docker_config(variables: &Variables) -> Option<PathBuf> {
 }
 
 impl Settings {
+    /// Says what is no mistake, yet most likely not what was meant: one sentence each, without a full stop.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+
     /// Says in a few words what is configured: `3 images, 2 environments, 1 registry`.
     #[must_use]
     pub fn summary(&self) -> String {

@@ -160,8 +160,7 @@ impl Read for FilePath {
 
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let path = text("a path", node, context)?;
-        let folder = context.sources.get(node.at.source).map(|source| source.folder.clone()).unwrap_or_default();
-        Some(Self(folder.join(path)))
+        Some(Self(context.folder(node.at).join(path)))
     }
 }
 
