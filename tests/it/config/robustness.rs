@@ -138,13 +138,12 @@ fn a_password_below_its_key_is_not_shown() {
 }
 
 #[test]
-fn of_a_line_of_megabytes_only_what_is_near_a_mistake_is_shown() {
+fn of_a_line_of_megabytes_only_what_is_near_a_mistake_is_kept() {
     let long = "y".repeat(1_000_000);
-    let report = load_str("policy.toml", &format!("x = \"{long}\""), &super::variables()).unwrap_err().to_string();
-    assert!(report.contains("x = \"yyy") && report.len() < 10_000, "{}", report.len());
+    let report = load_str("policy.toml", &format!("x = \"{long}\""), &super::variables()).unwrap_err();
+    assert!(report.to_string().contains("x = \"yyy"), "{report}");
+    assert!(format!("{report:?}").len() < 10_000);
     let report = load_str("policy.toml", &format!("watch = {{ interval = \"{long}\", x = 5 }}"), &super::variables()).unwrap_err();
-    let columns: Vec<usize> = report.mistakes().iter().filter_map(|mistake| mistake.at).map(|at| at.column).collect();
-    assert!(columns.contains(&1_000_026), "{columns:?}");
-    let report = report.to_string();
-    assert!(report.contains("policy.toml:1:1000026") && report.len() < 10_000, "{}", report.len());
+    assert!(report.to_string().contains("--> policy.toml:1:1000026\n"), "{report}");
+    assert!(format!("{report:?}").len() < 10_000);
 }

@@ -7,6 +7,8 @@ use tagboat::config::{load, load_without_secrets};
 use tagboat::redact::SecretSource;
 use tagboat::{environment, registry};
 
+use crate::support::world::tagboat;
+
 const POLICY: &str = r#"
 [watch]
 docker_config = "no/config.json"
@@ -62,6 +64,26 @@ fn a_policy_file_can_be_read_where_its_secrets_are_not() {
             "the environment variable EMPTY, which is to hold the secret, is not set".to_owned(),
         ]
     );
+}
+
+/// A checkout on a developer's machine, or a list of tags, needs no secret.
+#[test]
+fn commands_that_need_no_secret_ask_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), "image: nginx:1.27.0\n").unwrap();
+    fs::write(folder.path().join("tags.txt"), "1.27.0\n1.27.1\n").unwrap();
+    let policy = file(POLICY);
+    let run = |arguments: &[&str]| {
+        let output = tagboat(policy.path()).current_dir(folder.path()).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text) = run(&["refs", "."]);
+    assert!(code == Some(0) && text.contains("1 references found") || text.contains("1 reference found"), "{code:?} {text}");
+    let (code, text) = run(&["explain", "nginx:1.27.0", "--tags", "tags.txt"]);
+    assert!(code == Some(0) && text.contains("move to 1.27.1"), "{code:?} {text}");
+    // Those that will need them say what is missing, all at once.
+    let (code, text) = run(&["check"]);
+    assert!(code == Some(64) && text.contains("the environment variable is not set"), "{code:?} {text}");
 }
 
 #[test]
