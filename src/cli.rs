@@ -25,7 +25,7 @@ use output::print_error;
 
 /// Watches OCI registries for new image tags and commits the chosen ones to a Git environment repository.
 #[derive(Parser, Debug)]
-#[command(name = "tagboat", version, max_term_width = 110, after_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(name = "tagboat", version, max_term_width = 110, after_help = AFTER_HELP)]
 struct Cli {
     /// The policy file, or a directory of *.toml files
     #[arg(short, long, global = true, env = "TAGBOAT_CONFIG", value_name = "PATH", default_value = DEFAULT_POLICY_FILE)]
@@ -142,9 +142,9 @@ fn with_optional_settings(path: &std::path::Path, then: impl FnOnce(Option<Setti
     go_on_with(config::load_without_secrets(path, &std::env::vars_os().collect()), |settings| then(Some(settings)))
 }
 
-/// Starts logging for a command whose result is on standard output: only warnings, unless asked for more.
-fn quiet_logs() -> anyhow::Result<()> {
-    let config = telemetry::Config { filter: "warn".to_owned(), ..telemetry::Config::default() };
+/// Starts logging for a command whose result is on standard output: only what `level` says, unless asked for more.
+fn quiet_logs(level: &str) -> anyhow::Result<()> {
+    let config = telemetry::Config { filter: level.to_owned(), ..telemetry::Config::default() };
     start_logs(&config)
 }
 

@@ -4,6 +4,7 @@
 //! what is reported about all that. Hides the tasks: one observer that lists repositories as they fall
 //! due, and one task an environment that fails alone.
 
+mod digests;
 mod edges;
 mod environments;
 mod holds;
@@ -18,8 +19,9 @@ mod status;
 pub mod survey;
 pub mod tree;
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::environment::{self, Paths};
@@ -83,6 +85,8 @@ pub struct Engine {
     observer: Arc<Observer>,
     status: Arc<StatusCell>,
     metrics: Arc<Metrics>,
+    /// By environment: the rules that covered a site in its last pass. Taken away once the unused ones have been told.
+    used: Mutex<Option<HashMap<String, BTreeSet<usize>>>>,
 }
 
 impl Engine {
@@ -92,7 +96,7 @@ impl Engine {
         let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
         let status = Arc::new(StatusCell::new(config.environments.iter().map(|e| e.name.clone())));
         let observer = Observer::new(client, Arc::clone(&metrics));
-        Arc::new(Self { config, rules, observer, status, metrics })
+        Arc::new(Self { config, rules, observer, status, metrics, used: Mutex::new(Some(HashMap::new())) })
     }
 
     /// Returns what is known now, for the status page and the probes.
@@ -125,6 +129,22 @@ impl Engine {
     /// Makes one pass over every environment up to the edits, and changes nothing.
     pub async fn plan(self: &Arc<Self>, stop: &CancellationToken) -> Vec<Once> {
         environments::once(self, environments::Purpose::Plan, stop).await
+    }
+
+    /// Tells, once every environment has been looked at, which rules cover nothing anywhere: most likely a misspelt name.
+    fn tell_unused_rules(&self, environment: &str, rules: &BTreeSet<usize>) {
+        let mut guard = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(used) = guard.as_mut() else { return };
+        used.insert(environment.to_owned(), rules.clone());
+        if used.len() < self.config.environments.len() {
+            return;
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            if !used.values().any(|rules| rules.contains(&index)) {
+                tracing::warn!(repository = %rule.repository, "this [[image]] rule covers no reference in any environment; see what `tagboat refs` finds");
+            }
+        }
+        *guard = None;
     }
 
     /// Returns how many repositories have been listed and how many are known, for a progress bar.

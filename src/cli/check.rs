@@ -1,11 +1,12 @@
 //! `tagboat check`: is the policy file right, and can everything in it be reached?
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::output::{ADDED, out, print_classified};
+use super::output::{ADDED, count, out, print_classified};
 use super::{Exit, block_on, quiet_logs};
 use crate::config::Settings;
-use crate::engine::survey;
+use crate::engine::{Rules, survey};
 use crate::error::Classified;
 use crate::image::{Registry, RepositoryPattern};
 use crate::registry::Client;
@@ -23,36 +24,45 @@ pub(super) fn execute(args: &Args, settings: Settings) -> anyhow::Result<Exit> {
     if !args.connect {
         return Ok(Exit::Done);
     }
-    quiet_logs()?;
+    quiet_logs("warn")?;
     let well = block_on(connect(settings))??;
     Ok(if well { Exit::Done } else { Exit::Failed })
 }
 
-/// Contacts every registry, repository and environment repository once; says whether all answered.
+/// Contacts every environment repository, and every registry and repository that a rule names or covers there, once; says
+/// whether all answered.
 async fn connect(settings: Settings) -> anyhow::Result<bool> {
-    let named = |rule: &crate::engine::ImageRule| match &rule.repository {
+    let rules = Arc::new(Rules::new(settings.engine.images.clone(), settings.engine.interval));
+    let client = Client::new(settings.registry.clone())?;
+    let (mut repositories, mut well) = (BTreeSet::new(), true);
+    let clones = tempfile::Builder::new().prefix("tagboat-check-").tempdir()?;
+    for (index, environment) in settings.engine.environments.into_iter().enumerate() {
+        let (dir, rules) = (clones.path().join(index.to_string()), Arc::clone(&rules));
+        let name = format!("environment {}", environment.name);
+        let found = tokio::task::spawn_blocking(move || survey::covered(&environment, &dir, &rules)).await?;
+        well &= tell(
+            &name,
+            found.map(|(commit, covered)| {
+                let commit = commit.get(..10).unwrap_or(&commit).to_owned();
+                let covered_text = count(covered.len(), "watched repository", "watched repositories");
+                repositories.extend(covered);
+                format!("at {commit}, {covered_text}")
+            }),
+        );
+    }
+    repositories.extend(rules.iter().filter_map(|rule| match &rule.repository {
         RepositoryPattern::One(repository) => Some(repository.clone()),
         RepositoryPattern::Many { .. } => None,
-    };
-    let repositories: BTreeSet<_> = settings.engine.images.iter().filter_map(named).collect();
+    }));
     let hosts = settings.registry.hosts.keys().cloned();
     let registries: BTreeSet<Registry> = hosts.chain(repositories.iter().map(|repository| repository.registry().clone())).collect();
-    let client = Client::new(settings.registry)?;
-    let mut well = true;
     for registry in registries {
         let greeting = client.ping(&registry).await;
         well &= tell(&format!("registry {registry}"), greeting.map(|greeting| greeting.to_string()));
     }
     for repository in repositories {
         let tags = client.tags(&repository).await;
-        well &= tell(&format!("repository {repository}"), tags.map(|tags| format!("{} tags", tags.len())));
-    }
-    let clones = tempfile::Builder::new().prefix("tagboat-check-").tempdir()?;
-    for (index, environment) in settings.engine.environments.into_iter().enumerate() {
-        let dir = clones.path().join(index.to_string());
-        let name = format!("environment {}", environment.name);
-        let tip = tokio::task::spawn_blocking(move || survey::tip(&environment, &dir)).await?;
-        well &= tell(&name, tip.map(|commit| format!("at {}", commit.get(..10).unwrap_or(&commit))));
+        well &= tell(&format!("repository {repository}"), tags.map(|tags| count(tags.len(), "tag", "tags")));
     }
     Ok(well)
 }

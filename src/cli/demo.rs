@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::output::{ADDED, FAINT, HINT, HUNK, REMOVED, STRONG, out};
+use super::output::{ADDED, FAINT, HINT, HUNK, REMOVED, STRONG, is_closed, out};
 use super::{Exit, block_on, start_logs};
 use crate::demo::repository::Shown;
 use crate::demo::story::{self, Event, Tour};
@@ -35,9 +35,13 @@ pub(super) fn execute(args: &Args) -> anyhow::Result<Exit> {
     let (pace, end) = (Duration::from_secs_f64(args.pace), args.end);
     block_on(async move {
         let (send, mut events) = mpsc::channel(16);
-        let story = tokio::spawn(story::run(pace, end, CancellationToken::new(), send));
+        let stop = CancellationToken::new();
+        let story = tokio::spawn(story::run(pace, end, stop.clone(), send));
         while let Some(event) = events.recv().await {
             show(&event, end);
+            if is_closed() {
+                stop.cancel();
+            }
         }
         story.await??;
         out!("{FAINT}The demo's files are removed.{FAINT:#}");
@@ -58,11 +62,12 @@ fn show(event: &Event, end: bool) {
 
 fn show_tour(Tour { repository, policy_file, listen }: &Tour) {
     let (repository, policy_file) = (repository.display(), policy_file.display());
+    let program = std::env::current_exe().map_or_else(|_| "tagboat".to_owned(), |path| path.display().to_string());
     out!("{STRONG}A registry, an environment repository and Tagboat are running.{STRONG:#} Look around from another terminal:");
     for (command, what) in [
         (format!("git -C {repository} log -p"), "the commits"),
         (format!("cat {policy_file}"), "the policy file"),
-        (format!("tagboat plan --config {policy_file}"), "what is due, and why the rest is left alone"),
+        (format!("{program} plan --config {policy_file}"), "what is due, and why the rest is left alone"),
         (format!("curl http://{listen}/metrics"), "the daemon's metrics"),
     ] {
         out!("  {command:60}  {FAINT}# {what}{FAINT:#}");

@@ -11,7 +11,7 @@ use super::{Exit, block_on, quiet_logs};
 use crate::config::Settings;
 use crate::engine::Rules;
 use crate::image::{Reference, Tag, TagList, TagRef};
-use crate::policy::{self, Explanation, Outcome, Policy, Question};
+use crate::policy::{self, Decision, Explanation, Outcome, Policy, Question};
 use crate::registry;
 
 /// Say for every tag of an image why it is chosen or not, newest first
@@ -41,7 +41,7 @@ pub(super) struct Args {
 const LARGEST_INPUT: u64 = 64 * 1024 * 1024;
 
 pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result<Exit> {
-    quiet_logs()?;
+    quiet_logs("warn")?;
     let reference = Reference::parse(&args.image)?;
     let current = match &args.current {
         Some(current) => Some(Tag::parse(current)?),
@@ -83,6 +83,9 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
                 reference.repository(),
                 explanation.decision
             );
+            if rule.is_some() && matches!(explanation.decision, Decision::Move { .. }) {
+                anstream::eprintln!("{HINT}hint{HINT:#}: a site that had this version taken out again holds it; see `tagboat plan`");
+            }
         }
     }
     Ok(Exit::Done)
@@ -112,14 +115,22 @@ fn read_tags(file: &Path) -> anyhow::Result<TagList> {
 }
 
 fn print_text(explanation: &Explanation, current: Option<&Tag>) {
+    let chosen = explanation.verdicts.iter().any(|verdict| verdict.outcome == Outcome::Chosen);
     let row = |verdict: &policy::Verdict| {
+        let is_current = current == Some(&verdict.tag);
         let mark = match verdict.outcome {
+            Outcome::Chosen if is_current => "->*",
             Outcome::Chosen => "->",
-            _ if current == Some(&verdict.tag) => "*",
+            _ if is_current => "*",
             _ => "",
         };
+        let verdict_in_words = match verdict.outcome {
+            Outcome::Eligible if is_current => "the current tag".to_owned(),
+            Outcome::Eligible if !chosen => "allowed, but nothing can be chosen".to_owned(),
+            _ => verdict.outcome.to_string(),
+        };
         let extracted = verdict.extracted.as_ref().map_or_else(String::new, |extracted| format!(" (as {extracted})"));
-        [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict.outcome.to_string()]
+        [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict_in_words]
     };
     let rows: Vec<_> = explanation.verdicts.iter().map(row).collect();
     print_table(&rows, |row, _| match explanation.verdicts[row].outcome {

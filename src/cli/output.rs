@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -36,14 +37,27 @@ macro_rules! out {
 }
 pub(super) use out;
 
-/// Prints a line whole, so that standard error cannot come between it and its end.
+/// Whether the reader of standard output has gone away.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line whole, so that standard error cannot come between it and its end. Once the reader has gone away
+/// (`| head`) nothing is printed any more, and the command ends as if it were.
 pub(super) fn print_line(mut line: String) {
     line.push('\n');
     let mut stdout = anstream::stdout().lock();
-    if let Err(error) = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()) {
-        #[expect(clippy::disallowed_methods, reason = "nobody reads the result any more, and nothing of ours needs its destructor")]
-        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 1 });
+    if !is_closed() && stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        CLOSED.store(true, Ordering::Relaxed);
     }
+}
+
+/// Says whether the reader of standard output has gone away.
+pub(super) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
+/// Says how many there are: `1 file`, `2 files`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Prints an error with its causes, a line each.

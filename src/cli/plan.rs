@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::output::{ADDED, FAINT, Format, HUNK, REMOVED, STRONG, out, with_progress};
-use super::run::report;
+use super::output::{ADDED, FAINT, Format, HUNK, REMOVED, STRONG, WARNING, count, out, with_progress};
+use super::run::{report, undecided};
 use super::{Exit, block_on, quiet_logs};
 use crate::app;
 use crate::config::Settings;
@@ -23,7 +23,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn execute(args: &Args, mut settings: Settings) -> anyhow::Result<Exit> {
-    quiet_logs()?;
+    // What fails is told at the end, with the environment that it concerns.
+    quiet_logs("error")?;
     // A running daemon keeps the state directory to itself; a plan needs nothing that is in it.
     let dir = tempfile::Builder::new().prefix("tagboat-plan-").tempdir()?;
     settings.engine.state_dir = dir.path().to_owned();
@@ -57,11 +58,10 @@ fn print_text(results: &[Once]) {
         let due = match changes.len() {
             0 => "nothing is due".to_owned(),
             1 => "1 change is due".to_owned(),
-            n => {
-                format!("{n} changes in {} are due", if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) })
-            }
+            n => format!("{n} changes in {} are due", count(files.len(), "file", "files")),
         };
-        anstream::eprintln!("{STRONG}{environment}{STRONG:#} at {base}: {due}; {sites} references watched");
+        let watched = count(*sites, "reference", "references");
+        anstream::eprintln!("{STRONG}{environment}{STRONG:#} at {base}: {watched} watched, {due}{}", undecided(outcome));
     }
 }
 
@@ -73,7 +73,8 @@ fn print_notes(environment: &str, notes: &[Note]) {
             (Some(repository), None) => format!(" {repository}"),
             _ => String::new(),
         };
-        anstream::eprintln!("{FAINT}{environment}: {}: {file}{place}{image}: {reason}{FAINT:#}", kind.as_str());
+        let style = if kind.is_a_failure() { WARNING } else { FAINT };
+        anstream::eprintln!("{style}{environment}: {file}{place}{image}: {reason}{style:#}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::output::{ADDED, FAINT, Format, STRONG, WARNING, out, print_classified};
+use super::output::{ADDED, FAINT, Format, STRONG, WARNING, count, out, print_classified};
 use super::{Exit, quiet_logs};
 use crate::config::Settings;
 use crate::engine::survey::{self, Found, Survey};
@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result<Exit> {
-    quiet_logs()?;
+    quiet_logs("warn")?;
     let rules = settings.as_ref().map(|settings| Rules::new(settings.engine.images.clone(), settings.engine.interval));
     if let Some(dir) = &args.dir {
         let survey = survey::directory(dir, rules.as_ref()).map_err(|error| anyhow::anyhow!("reading {}: {error}", dir.display()))?;
@@ -96,16 +96,15 @@ fn print_text(environment: Option<&str>, survey: &Survey) {
     found.sort_by(|a, b| (&a.site.repository, &a.file, a.site.line).cmp(&(&b.site.repository, &b.file, b.site.line)));
     for group in found.chunk_by(|a, b| a.site.repository == b.site.repository) {
         let Some(first) = group.first() else { continue };
-        let covered = if group.iter().any(|found| found.covered) { format!("  {ADDED}watched{ADDED:#}") } else { String::new() };
-        out!("{STRONG}{}{STRONG:#}{covered}", first.site.repository);
-        for Found { file, site, .. } in group {
+        out!("{STRONG}{}{STRONG:#}", first.site.repository);
+        for Found { file, site, covered } in group {
+            let covered = if *covered { format!("  {ADDED}watched{ADDED:#}") } else { String::new() };
             let tag = site.tag.as_ref().map_or_else(|| "(no tag)".to_owned(), ToString::to_string);
             let digest = site.digest.as_ref().map_or_else(String::new, |d| format!("@{}…", d.as_str().get(..19).unwrap_or(d.as_str())));
             let locked = site.locked.as_ref().map_or_else(String::new, |locked| format!("  {WARNING}{locked}{WARNING:#}"));
-            out!("  {tag}{digest}  {FAINT}{file}:{}:{} {}{FAINT:#}{locked}", site.line, site.column, site.path);
+            out!("  {tag}{digest}  {FAINT}{file}:{}:{} {}{FAINT:#}{covered}{locked}", site.line, site.column, site.path);
         }
     }
-    let count = |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
     let (found, skips) = (survey.found.len(), survey.skips.len());
     let hint = if skips > 0 { ", see --skipped" } else { "" };
     let found = count(found, "reference", "references");

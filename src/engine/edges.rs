@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// However often something fails, and with whatever reasons, it is told no more often than this.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// The failing state of one thing.
 #[derive(Debug, Default)]
 pub(super) struct Edge(Option<Failing>);
@@ -12,6 +15,7 @@ pub(super) struct Edge(Option<Failing>);
 struct Failing {
     reason: Arc<str>,
     since: Instant,
+    told: Instant,
     count: u64,
     /// The count at which it is told again.
     next: u64,
@@ -31,25 +35,23 @@ impl fmt::Display for For {
 }
 
 impl Edge {
-    /// Notes a failure; `tell` is called with the count and the duration if this one is to be told: the first, one with
-    /// another reason, and of the same ones the 4th, 8th, 16th and so on.
-    pub(super) fn failed(&mut self, reason: &Arc<str>, tell: impl FnOnce(u64, For)) {
-        let failing = self.0.get_or_insert_with(|| Failing { reason: Arc::clone(reason), since: Instant::now(), count: 0, next: 1 });
+    /// Notes a failure; `tell` is called with the count and the duration if this one is to be told: the first, and then, a
+    /// minute apart at the least, one with another reason and every time that the count has doubled.
+    pub(super) fn failed(&mut self, now: Instant, reason: &Arc<str>, tell: impl FnOnce(u64, For)) {
+        let first = self.0.is_none();
+        let failing = self.0.get_or_insert_with(|| Failing { reason: Arc::clone(reason), since: now, told: now, count: 0, next: 2 });
         failing.count += 1;
-        if failing.reason != *reason {
-            failing.reason = Arc::clone(reason);
-            failing.next = failing.count;
-        }
-        if failing.count >= failing.next {
-            failing.next = failing.count.saturating_mul(2).max(4);
-            tell(failing.count, For(failing.since.elapsed()));
+        let news = failing.count >= failing.next || failing.reason != *reason;
+        if first || news && now.duration_since(failing.told) >= QUIET {
+            *failing = Failing { reason: Arc::clone(reason), told: now, next: failing.count.saturating_mul(2), ..*failing };
+            tell(failing.count, For(now.duration_since(failing.since)));
         }
     }
 
     /// Notes a success; `tell` is called with the duration if it ends a failure.
-    pub(super) fn succeeded(&mut self, tell: impl FnOnce(For)) {
+    pub(super) fn succeeded(&mut self, now: Instant, tell: impl FnOnce(For)) {
         if let Some(failing) = self.0.take() {
-            tell(For(failing.since.elapsed()));
+            tell(For(now.duration_since(failing.since)));
         }
     }
 }
@@ -60,19 +62,29 @@ mod tests {
 
     #[test]
     fn a_lasting_failure_is_told_when_it_starts_sparingly_and_when_it_ends() {
-        let mut edge = Edge::default();
+        let (mut edge, start) = (Edge::default(), Instant::now());
         let (down, denied): (Arc<str>, Arc<str>) = ("down".into(), "denied".into());
         let mut told = Vec::new();
-        for _ in 0..20 {
-            edge.failed(&down, |count, _| told.push(count));
+        for minute in 0..20 {
+            edge.failed(start + QUIET * minute, &down, |count, _| told.push(count));
         }
-        assert_eq!(told, [1, 4, 8, 16]);
-        edge.failed(&denied, |count, _| told.push(count));
+        assert_eq!(told, [1, 2, 4, 8, 16]);
+        edge.failed(start + QUIET * 21, &denied, |count, _| told.push(count));
         assert_eq!(told.last(), Some(&21), "another reason is news");
-        let mut ended = 0;
-        edge.succeeded(|_| ended += 1);
-        edge.succeeded(|_| ended += 1);
-        assert_eq!(ended, 1);
+        let mut ended = Vec::new();
+        edge.succeeded(start + QUIET * 22, |since| ended.push(since.to_string()));
+        edge.succeeded(start + QUIET * 23, |since| ended.push(since.to_string()));
+        assert_eq!(ended, ["22m"]);
+    }
+
+    #[test]
+    fn many_failures_at_once_are_told_once_even_if_their_words_differ() {
+        let (mut edge, start) = (Edge::default(), Instant::now());
+        let mut told = 0;
+        for i in 0..500 {
+            edge.failed(start, &format!("wait another {i} s").into(), |_, _| told += 1);
+        }
+        assert_eq!(told, 1);
     }
 
     #[test]

@@ -159,10 +159,11 @@ impl Task {
         let status = Arc::clone(&self.engine.status);
         match result {
             Ok(outcome) => {
-                self.edge.succeeded(|since| tracing::info!(failing_for = %since, "recovered"));
+                self.edge.succeeded(std::time::Instant::now(), |since| tracing::info!(failing_for = %since, "recovered"));
                 self.tell_changes(outcome);
                 self.tell_notes(&outcome.notes);
                 self.count(outcome);
+                self.engine.tell_unused_rules(&name, &outcome.rules);
                 status.update(&name, |status| {
                     status.commit = Some(outcome.pushed.clone().unwrap_or_else(|| outcome.base.clone()));
                     status.sites = outcome.sites;
@@ -172,7 +173,8 @@ impl Task {
                     status.set_notes(&outcome.notes);
                 });
             }
-            Err(PassError::Stopped) => {}
+            // The stop tore it, and is told where it was asked for; the next start takes the work up.
+            Err(error) if self.stop.is_cancelled() => tracing::debug!(reason = %chain(error), "the pass was stopped"),
             Err(error) => self.tell_failure(error),
         }
     }
@@ -193,7 +195,7 @@ impl Task {
     fn tell_failure(&mut self, error: &PassError) {
         let reason: Arc<str> = chain(error).to_string().into();
         let (hint, verdict) = (error.hint(), error.verdict().as_str());
-        self.edge.failed(&reason, |count, since| {
+        self.edge.failed(std::time::Instant::now(), &reason, |count, since| {
             if error.verdict() == Verdict::Bug {
                 tracing::error!(reason = %reason, verdict, count, failing_for = %since, "the pass failed by a bug");
             } else {
@@ -235,7 +237,6 @@ impl Task {
                 NoteKind::Unproved => {
                     tracing::error!(kind, file, path, repository, tag, reason, "the edit failed its proof; the file is left as it is");
                 }
-                NoteKind::Held => tracing::info!(kind, file, path, repository, tag, reason, "held"),
                 // Its listing's failure has been told already.
                 NoteKind::Unlisted => tracing::debug!(kind, file, path, repository, tag, reason, "left alone"),
                 _ => tracing::info!(kind, file, path, repository, tag, reason, "left alone"),

@@ -49,6 +49,9 @@ impl Holds {
     ///
     /// A bump whose site is no longer in the file (its list was reordered, its object renamed) speaks for all sites of
     /// its repository there: a hold too many is explained and ends with the next version, a hold too few fights the user.
+    ///
+    /// A file that was moved has no bumps under its new path, and so no holds: what an old path had says nothing sure
+    /// about a new one.
     pub(super) fn of(&self, file: &str, site: &Site, sites: &[Site]) -> Option<Hold> {
         let bumps = self.bumps.get(&(file.to_owned(), site.repository.clone()))?;
         let own = bumps.iter().find(|bump| bump.key == site.key);

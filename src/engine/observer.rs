@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_secs(1);
 const SAVE: Duration = Duration::from_secs(30);
 
 /// What is known about a repository.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The last good listing.
     pub tags: Option<TagList>,
@@ -91,6 +91,8 @@ struct Inner {
     entries: HashMap<Repository, Entry>,
     queues: HashMap<Registry, Queue>,
     remembered: HashMap<Repository, TagList>,
+    /// What fails at a host as a whole.
+    hosts: HashMap<Registry, Edge>,
     /// By environment: the repositories that its tree uses.
     used: HashMap<String, HashSet<Repository>>,
     generation: u64,
@@ -218,26 +220,23 @@ impl Observer {
 
     fn finish(&self, repository: &Repository, listing: Result<TagList, registry::Error>) {
         let mut guard = self.lock();
-        let inner = &mut *guard;
-        inner.listed += 1;
-        let Some(entry) = inner.entries.get_mut(repository) else { return };
-        let before = (entry.observed.tags.clone(), entry.observed.failure.clone());
+        let Inner { entries, hosts, generation, listed, .. } = &mut *guard;
+        *listed += 1;
+        let Some(entry) = entries.get_mut(repository) else { return };
+        let host = hosts.entry(repository.registry().clone()).or_default();
+        let before = entry.observed.clone();
         let delay = match listing {
             Ok(tags) => {
-                entry.edge.succeeded(|since| {
-                    tracing::info!(registry = %repository.registry(), repository = %repository, failing_for = %since, "recovered");
-                });
-                entry.failures = 0;
-                entry.observed = Observed { tags: Some(tags), failure: None };
+                entry.succeeded(repository, host, tags);
                 jittered(entry.interval)
             }
-            Err(error) => entry.failed(repository, &error),
+            Err(error) => entry.failed(repository, host, &error),
         };
         entry.due = Some(Instant::now() + delay);
-        if before != (entry.observed.tags.clone(), entry.observed.failure.clone()) {
-            inner.generation += 1;
-            entry.changed = inner.generation;
-            self.generation.send_replace(inner.generation);
+        if before != entry.observed {
+            *generation += 1;
+            entry.changed = *generation;
+            self.generation.send_replace(*generation);
         }
         for latch in entry.waiters.drain(..) {
             latch.count_down();
@@ -316,26 +315,47 @@ impl Entry {
         Self { interval, observed, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
     }
 
+    fn succeeded(&mut self, repository: &Repository, host: &mut Edge, tags: TagList) {
+        let (registry, now) = (repository.registry(), Instant::now().into_std());
+        host.succeeded(now, |since| tracing::info!(%registry, failing_for = %since, "recovered"));
+        self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
+        self.failures = 0;
+        self.observed = Observed { tags: Some(tags), failure: None };
+    }
+
     /// Notes a failed listing; returns the delay until the next.
-    fn failed(&mut self, repository: &Repository, error: &registry::Error) -> Duration {
+    fn failed(&mut self, repository: &Repository, host: &mut Edge, error: &registry::Error) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let reason: Arc<str> = chain(error).to_string().into();
-        let verdict = error.verdict();
-        let delay = match verdict {
-            Verdict::Retry { after } => {
-                BACKOFF.delay(self.failures).max(after.unwrap_or_default()).min(self.interval.max(after.unwrap_or_default()))
-            }
+        let delay = match error.verdict() {
+            Verdict::Retry { after: None } => BACKOFF.delay(self.failures).min(self.interval),
+            Verdict::Retry { after: Some(after) } => BACKOFF.delay(self.failures).min(self.interval).max(after),
             Verdict::Stalled | Verdict::Bug => jittered(self.interval),
         };
-        let hint = error.hint();
-        self.edge.failed(&reason, |count, since| {
-            let registry = repository.registry();
-            let next_try = format!("{}s", delay.as_secs());
-            let (hint, verdict) = (hint.as_deref(), verdict.as_str());
-            tracing::warn!(%registry, %repository, reason = %reason, hint, verdict, count, failing_for = %since, next_try, "listing failed; the last good listing stays in use");
-        });
+        self.tell(repository, host, error, &reason, delay);
         self.observed.failure = Some(reason);
         delay
+    }
+
+    /// Tells a failure: one of the host is told once for all its repositories.
+    fn tell(&mut self, repository: &Repository, host: &mut Edge, error: &registry::Error, reason: &Arc<str>, delay: Duration) {
+        let (registry, now) = (repository.registry(), Instant::now().into_std());
+        let (hint, verdict, next_try) = (error.hint(), error.verdict().as_str(), format!("{}s", delay.as_secs()));
+        let hint = hint.as_deref();
+        if error.is_of_the_host() {
+            host.failed(now, reason, |count, since| {
+                tracing::warn!(%registry, %reason, hint, verdict, count, failing_for = %since, next_try, "the registry fails; what was listed before stays in use");
+            });
+            return;
+        }
+        let effect = if self.observed.tags.is_some() {
+            "listing failed; the last good listing stays in use"
+        } else {
+            "listing failed; nothing is decided"
+        };
+        self.edge.failed(now, reason, |count, since| {
+            tracing::warn!(%registry, %repository, %reason, hint, verdict, count, failing_for = %since, next_try, "{effect}");
+        });
     }
 }
 

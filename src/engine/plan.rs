@@ -1,6 +1,6 @@
 //! From observations and sites to the edits that are due. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::holds::Holds;
@@ -83,6 +83,12 @@ pub enum NoteKind {
 }
 
 impl NoteKind {
+    /// Says whether something went wrong, rather than a policy being obeyed.
+    #[must_use]
+    pub fn is_a_failure(self) -> bool {
+        matches!(self, Self::Unlisted | Self::Unproved | Self::NoDigest)
+    }
+
     /// Says whether the reason concerns the file as a whole.
     #[must_use]
     pub fn is_about_a_file(self) -> bool {
@@ -130,6 +136,8 @@ pub(super) struct Plan {
     pub(super) notes: Vec<Note>,
     /// How many sites a rule covers.
     pub(super) sites: usize,
+    /// The rules that cover any of them.
+    pub(super) rules: BTreeSet<usize>,
 }
 
 impl SiteFile {
@@ -162,6 +170,7 @@ pub(super) fn decide(tree: &Tree, environment: &EnvironmentConfig, rules: &Rules
         for (index, site) in file.sites.iter().enumerate() {
             let Some((rule, _)) = rules.find(environment, &file.path, &site.repository) else { continue };
             plan.sites += 1;
+            plan.rules.insert(rule);
             match decider.site(rule, file, site, holds) {
                 Ok(Some((to, policy))) => edits.push(PlannedEdit { site: index, to, digest: None, policy }),
                 Ok(None) => {}

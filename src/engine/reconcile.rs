@@ -1,14 +1,14 @@
 //! One pass over one environment, in five steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
-use super::tree::{BATCH_BYTES, Cache, LARGEST_FILE, SiteFile, Tree};
-use super::{Engine, EnvironmentConfig, message, parallel};
+use super::tree::{BATCH_BYTES, Cache, LARGEST_FILE, Tree};
+use super::{Engine, EnvironmentConfig, digests, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
 use crate::image::Repository;
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub notes: Arc<[Note]>,
     /// How many sites a rule covers.
     pub sites: usize,
+    /// The rules that cover any of them, by their place in the policy file.
+    pub rules: BTreeSet<usize>,
     /// How many push races were lost on the way.
     pub races: u32,
 }
@@ -160,15 +162,15 @@ pub(super) async fn pass(
 
         // 3. Decide: for each site the policy turns tags and current tag into a decision with a reason.
         let mut plan = workspace.decide(engine, &opened, &observed).await?;
-        resolve_digests(engine, &mut plan).await;
+        digests::resolve(&engine.observer, &mut plan).await;
 
         // 4. Edit: replace just the bytes of the values that change, and prove that nothing else did.
         let base = opened.snapshot.commit().to_owned();
-        let sites = plan.sites;
+        let (sites, rules) = (plan.sites, std::mem::take(&mut plan.rules));
         let edited = workspace.edit(opened, plan, purpose).await?;
         workspace.decided = observed.stamp();
         let Edited { changeset, changes, files, notes } = edited;
-        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, races };
+        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, rules, races };
 
         // 5. Push: one commit, compare-and-swap. Lost the race: back to 1 and 2 with fresh eyes.
         if purpose == Purpose::Plan || outcome.changes.is_empty() {
@@ -261,34 +263,6 @@ impl Local {
         self.holds = Some((snapshot.commit().to_owned(), Arc::clone(&holds)));
         let tree = self.cache.sites(&snapshot, &self.config, rules)?;
         Ok(Opened { snapshot, tree, holds })
-    }
-}
-
-/// Learns the digests of the new tags whose sites carry one; an edit whose digest is not to be had becomes a note.
-async fn resolve_digests(engine: &Engine, plan: &mut Plan) {
-    let mut known = BTreeMap::new();
-    for FilePlan { file, edits } in &mut plan.files {
-        let SiteFile { sites, .. } = &*file;
-        let mut kept = Vec::with_capacity(edits.len());
-        for mut edit in edits.drain(..) {
-            let site = &sites[edit.site];
-            if site.digest.is_some() {
-                let case = (site.repository.clone(), edit.to.clone());
-                if !known.contains_key(&case) {
-                    let digest = engine.observer.digest(&site.repository, &edit.to).await.map_err(|error| chain(&error).to_string());
-                    known.insert(case.clone(), digest);
-                }
-                match &known[&case] {
-                    Ok(digest) => edit.digest = Some(digest.clone()),
-                    Err(reason) => {
-                        plan.notes.push(file.note(site, NoteKind::NoDigest, format!("{} is due, but: {reason}", edit.to)));
-                        continue;
-                    }
-                }
-            }
-            kept.push(edit);
-        }
-        *edits = kept;
     }
 }
 

@@ -1,10 +1,12 @@
 //! Every image reference of a directory or an environment, whether a rule covers it or not.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::tree::{LARGEST_FILE, Skip, SkipReason, is_manifest};
+use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, is_manifest};
 use super::{EnvironmentConfig, Rules};
 use crate::environment::{self, Environment};
+use crate::image::Repository;
 use crate::manifest::{self, Site, Watch};
 
 /// References found, and files that could not be read.
@@ -77,12 +79,15 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Resu
     Ok(())
 }
 
-/// Fetches an environment's branch tip into a bare clone at `dir` and returns its commit. Blocks.
+/// Fetches an environment's branch tip into a bare clone at `dir`; returns its commit and the repositories there that a
+/// rule covers. Blocks.
 ///
 /// # Errors
 /// If the environment repository cannot be fetched.
-pub fn tip(config: &EnvironmentConfig, dir: &Path) -> Result<String, environment::Error> {
-    Ok(Environment::open(config.git.clone(), dir)?.fetch()?.commit().to_owned())
+pub fn covered(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<(String, BTreeSet<Repository>), environment::Error> {
+    let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
+    let tree = Cache::new(rules.watch(config)).sites(&snapshot, config, rules)?;
+    Ok((snapshot.commit().to_owned(), tree.repositories.keys().cloned().collect()))
 }
 
 /// Surveys an environment's branch tip, through a bare clone at `dir`. Blocks.

@@ -43,6 +43,12 @@ pub enum EditError {
         /// Why.
         reason: Locked,
     },
+    /// The site has neither tag nor digest, so there is nothing to replace.
+    #[error("{path} has neither a tag nor a digest to replace")]
+    Untagged {
+        /// The site.
+        path: String,
+    },
     /// The site has a digest, and the edit has none to put in its place.
     #[error("{path} has a digest, and the edit has none to go with its new tag")]
     NeedsDigest {
@@ -75,7 +81,7 @@ pub struct Unproved(#[from] pub(super) Why);
 impl Classified for EditError {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Stale { .. } | Self::NeedsDigest { .. } => Verdict::Bug,
+            Self::Stale { .. } | Self::Untagged { .. } | Self::NeedsDigest { .. } => Verdict::Bug,
             Self::Locked { .. } | Self::Conflict { .. } | Self::Unproved { .. } => Verdict::Stalled,
         }
     }
@@ -83,10 +89,13 @@ impl Classified for EditError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Conflict { .. } => Some("give both sites the same policy, or each its own value instead of the shared anchor".to_owned()),
+            Self::Locked { reason: Locked::Shared { .. }, .. } => {
+                Some("give each image a tag of its own instead of the shared anchor".to_owned())
+            }
             Self::Locked { .. } | Self::Unproved { .. } => {
                 Some("write the value on one line, plain or in quotes, or edit it by hand".to_owned())
             }
-            Self::Stale { .. } | Self::NeedsDigest { .. } => None,
+            Self::Stale { .. } | Self::Untagged { .. } | Self::NeedsDigest { .. } => None,
         }
     }
 }
@@ -148,8 +157,11 @@ fn check_text(text: &[u8], edit: &Edit<'_>) -> Result<(), EditError> {
 
 fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     let path = || edit.site.path.clone();
-    if let Some(reason) = edit.site.locked {
+    if let Some(reason) = edit.site.locked.clone() {
         return Err(EditError::Locked { path: path(), reason });
+    }
+    if edit.site.tag.is_none() && edit.site.digest.is_none() {
+        return Err(EditError::Untagged { path: path() });
     }
     if edit.site.digest.is_some() && edit.digest.is_none() {
         return Err(EditError::NeedsDigest { path: path() });

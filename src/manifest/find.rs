@@ -4,14 +4,17 @@
 //! another shape is another file, called from [`Finder::walk`].
 
 mod arguments;
+mod bare;
 mod fields;
 mod kustomize;
 mod locate;
+mod names;
 mod scalar;
+mod shared;
 mod split;
 mod trail;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use locate::Part;
@@ -28,17 +31,14 @@ const MAX_SITES: usize = 20_000;
 
 /// Finds the sites of a tree, in the order of their bytes.
 pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut finder = Finder { tree, watch, hits: watch.hits(tree.text), trail: Trail::new(tree), drafts: Vec::new() };
-    for index in 0..tree.documents.len() {
-        finder.trail.enter_document(index);
-        finder.walk(tree.documents[index].root);
-    }
-    let drafts = finder.drafts;
-    if drafts.len() > MAX_SITES {
-        return Err(Unreadable::TooManySites { limit: MAX_SITES });
-    }
+    let mut drafts = Finder::new(tree, watch).run()?;
+    shared::lock(tree, &mut drafts)?;
     Ok(finish(tree, drafts))
 }
+
+/// How many entries are merged into other mappings in all. Without a limit, a mapping of many that is merged into many
+/// others would cost their product.
+const MAX_MERGES: usize = 100_000;
 
 /// A site on its way.
 struct Draft {
@@ -70,18 +70,43 @@ struct Finder<'w, 't> {
     watch: &'w Watch,
     /// Where watched names end in the text; none if they may be anywhere.
     hits: Option<Vec<usize>>,
+    /// Whether scalars that are references as a whole, or hold some, are left out.
+    only_pairs: bool,
     trail: Trail<'w, 't>,
+    /// How many entries may still be merged.
+    merges: usize,
+    /// The values that are repositories in a split form.
+    claimed: HashSet<usize>,
     drafts: Vec<Draft>,
 }
 
-impl<'w> Finder<'w, '_> {
+impl<'w, 't> Finder<'w, 't> {
+    fn new(tree: &'w Tree<'t>, watch: &'w Watch) -> Self {
+        let hits = watch.hits(tree.text);
+        let (trail, claimed) = (Trail::new(tree), HashSet::new());
+        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new() }
+    }
+
+    /// Looks through all documents.
+    fn run(mut self) -> Result<Vec<Draft>, Unreadable> {
+        for index in 0..self.tree.documents.len() {
+            self.trail.enter_document(index);
+            self.walk(self.tree.documents[index].root);
+        }
+        if self.drafts.len() > MAX_SITES {
+            return Err(Unreadable::TooManySites { limit: MAX_SITES });
+        }
+        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok(self.drafts) }
+    }
+
     /// Looks at a node and all below it. Nesting is bounded by the parser.
     fn walk(&mut self, node: usize) {
-        if self.drafts.len() > MAX_SITES {
+        if self.drafts.len() > MAX_SITES || self.merges == 0 {
             return;
         }
         let tree = self.tree;
         match tree.nodes[node].kind {
+            Kind::Scalar { .. } if self.only_pairs => {}
             Kind::Scalar { .. } => self.scalar(node),
             Kind::Mapping { .. } => self.mapping(node),
             Kind::Sequence { .. } => {

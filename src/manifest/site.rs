@@ -60,7 +60,7 @@ pub struct Site {
     pub written: String,
     /// The repository in canonical form.
     pub repository: Repository,
-    /// The tag, if there is one.
+    /// The tag, if there is one. A site with neither tag nor digest is there to be seen; it has nothing to edit.
     pub tag: Option<Tag>,
     /// The digest, if there is one.
     pub digest: Option<Digest>,
@@ -84,14 +84,13 @@ impl Serialize for Site {
         fields.serialize_field("repository", &self.repository.to_string())?;
         fields.serialize_field("tag", &self.tag.as_ref().map(Tag::as_str))?;
         fields.serialize_field("digest", &self.digest.as_ref().map(Digest::as_str))?;
-        fields.serialize_field("locked", &self.locked.map(|locked| locked.to_string()))?;
+        fields.serialize_field("locked", &self.locked.as_ref().map(ToString::to_string))?;
         fields.end()
     }
 }
 
 /// Why a site cannot be edited. Reads on from "1.4.2 is due, but …".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Locked {
     /// The file carries a checksum over its values.
@@ -109,6 +108,12 @@ pub enum Locked {
     /// An explicit YAML tag such as `!!float` makes it something else than a string.
     #[error("a YAML tag such as `!!float` makes it no string")]
     Typed,
+    /// Through an anchor or a merge, another reference has the same tag or digest, and would move along.
+    #[error("an anchor shares its tag or digest with {with}, which would move along")]
+    Shared {
+        /// The repository of the other reference; one of them, if there are several.
+        with: Repository,
+    },
 }
 
 /// The bytes of a tag or a digest within a scalar.

@@ -63,6 +63,12 @@ pub enum Unreadable {
         /// How many are taken.
         limit: usize,
     },
+    /// It merges (`<<`) more into its mappings than anyone writes.
+    #[error("it merges more than {limit} entries into other mappings")]
+    TooManyMerges {
+        /// How many are merged.
+        limit: usize,
+    },
     /// It is no well-formed YAML.
     #[error("it is no YAML at line {line}, column {column}: {message}")]
     NotYaml {
@@ -86,7 +92,7 @@ impl Classified for Unreadable {
                 Some("leave the file out with `paths` if it is no manifest".to_owned())
             }
             Self::NotUtf8 { .. } | Self::Utf16 => Some("save the file as UTF-8, as YAML for Kubernetes is".to_owned()),
-            Self::TooLarge { .. } | Self::TooManyNodes { .. } | Self::TooManySites { .. } => {
+            Self::TooLarge { .. } | Self::TooManyNodes { .. } | Self::TooManySites { .. } | Self::TooManyMerges { .. } => {
                 Some("split the file or leave it out with `paths`".to_owned())
             }
         }

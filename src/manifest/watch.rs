@@ -9,11 +9,20 @@ use crate::image::{Repository, RepositoryPattern};
 /// The repositories to look for.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// None: every repository.
-    patterns: Option<Patterns>,
+    wanted: Wanted,
     /// Finds the patterns' literals; none if some pattern has no literal, so that any text may match.
     screen: Option<AhoCorasick>,
     fingerprint: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Wanted {
+    /// Those that any of these covers.
+    Some(Patterns),
+    /// Every repository, in whatever looks like a reference.
+    Any,
+    /// Every repository, where it is a reference for sure.
+    Everything,
 }
 
 /// Patterns, those of one repository apart, as there are many of them.
@@ -41,7 +50,7 @@ impl Watch {
                 RepositoryPattern::Many { .. } => sorted.others.push(pattern.clone()),
             }
         }
-        Self { patterns: Some(sorted), screen, fingerprint }
+        Self { wanted: Wanted::Some(sorted), screen, fingerprint }
     }
 
     /// Looks for every reference that is one for sure.
@@ -50,19 +59,26 @@ impl Watch {
     /// - with a digest; or
     /// - with a tag, under a key named `image`, `images` or `…Image`, or behind `…image=`; or
     /// - with a tag, if it starts with a host that has a dot, a port or is `localhost`, and a slash; or
+    /// - without tag and digest, as the whole value of a key named `image` or `…Image`, of `image.reference` (a Kubernetes
+    ///   image volume), or with a host of one named `images`; or
     /// - in a `repository` + `tag` mapping, a kustomize `images:` entry or a pair of Helm parameters. There a plain
-    ///   `name` beside `tag` counts only below a key named as above, or with a host.
+    ///   `name` beside `tag` counts only below a key named as above, or with a host; `repo` only below such a key.
     #[must_use]
     pub fn everything() -> Self {
-        Self { patterns: None, screen: None, fingerprint: 0 }
+        Self { wanted: Wanted::Everything, screen: None, fingerprint: 0 }
+    }
+
+    /// Looks for whatever would be found if its repository were watched.
+    pub(super) fn any() -> Self {
+        Self { wanted: Wanted::Any, screen: None, fingerprint: 0 }
     }
 
     /// Says whether a text may hold a watched reference; never wrong when it says no, unless a name is written
     /// with escapes in a double-quoted scalar (`"ghcr.io\x2facme/api"`) or split over lines.
     #[must_use]
     pub fn may_hold(&self, text: &[u8]) -> bool {
-        match (&self.patterns, &self.screen) {
-            (Some(Patterns { ones, others }), _) if ones.is_empty() && others.is_empty() => false,
+        match (&self.wanted, &self.screen) {
+            (Wanted::Some(Patterns { ones, others }), _) if ones.is_empty() && others.is_empty() => false,
             (_, Some(screen)) => screen.is_match(text),
             _ => true,
         }
@@ -71,9 +87,12 @@ impl Watch {
     /// Says whether a repository is watched.
     #[must_use]
     pub fn covers(&self, repository: &Repository) -> bool {
-        self.patterns
-            .as_ref()
-            .is_none_or(|Patterns { ones, others }| ones.contains(repository) || others.iter().any(|pattern| pattern.matches(repository)))
+        match &self.wanted {
+            Wanted::Some(Patterns { ones, others }) => {
+                ones.contains(repository) || others.iter().any(|pattern| pattern.matches(repository))
+            }
+            Wanted::Any | Wanted::Everything => true,
+        }
     }
 
     /// Returns a number that is the same for the same set of patterns, in whatever order and in whatever process:
@@ -83,9 +102,9 @@ impl Watch {
         self.fingerprint
     }
 
-    /// Says whether every repository is watched, so that a value must prove itself to be a reference.
+    /// Says whether a value must prove itself to be a reference, as its repository tells nothing.
     pub(super) fn is_everything(&self) -> bool {
-        self.patterns.is_none()
+        matches!(self.wanted, Wanted::Everything)
     }
 
     /// Finds where the watched names end in a text, in ascending order; none if any place will do.

@@ -307,6 +307,17 @@ impl Cause {
         }
     }
 
+    fn is_of_the_host(&self) -> bool {
+        match self {
+            Self::Answer(refusal) => is_temporary(refusal.status) || matches!(refusal.server, Server::TokenServer(_)),
+            Self::Throttled { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
+            Self::Certificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } | Self::Client(_) | Self::Url(_) => true,
+            Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
+            Self::Shared(cause) => cause.is_of_the_host(),
+            _ => false,
+        }
+    }
+
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self {
             Self::Answer(refusal) => return refusal.hint(registry),
@@ -384,6 +395,12 @@ impl Error {
             Self::Ping { registry, .. } | Self::Setup { registry, .. } => Some(registry),
             Self::Client { .. } => None,
         }
+    }
+
+    /// Says whether the failure is the host's rather than the repository's, so that its other repositories most likely fail alike.
+    #[must_use]
+    pub fn is_of_the_host(&self) -> bool {
+        self.cause().is_of_the_host()
     }
 
     /// Says whether the registry answered that it does not have the repository or tag.

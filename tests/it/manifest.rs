@@ -23,7 +23,7 @@ fn api_sites(text: &str) -> Vec<Site> {
 fn describe(site: &Site) -> String {
     let tag = site.tag.as_ref().map_or("-", Tag::as_str);
     let digest = site.digest.as_ref().map_or(String::new(), |digest| format!("@{}", &digest.as_str()[..14]));
-    let locked = site.locked.map_or(String::new(), |locked| format!(" {locked:?}"));
+    let locked = site.locked.as_ref().map_or(String::new(), |locked| format!(" {locked:?}"));
     format!("{}:{} {} {} {} {tag}{digest}{locked}", site.line, site.column, site.shape, site.path, site.repository)
 }
 

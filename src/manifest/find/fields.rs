@@ -18,25 +18,23 @@ pub(super) struct Field<'w> {
     pub(super) steps: Vec<Step>,
 }
 
-/// Named values in the order of the text. Those of merged mappings can be looked up only.
+/// Named values in the order of the text, and behind them those of merged mappings that they do not hide.
 pub(super) struct Fields<'w> {
-    own: Vec<Field<'w>>,
+    all: Vec<Field<'w>>,
+    /// How many of them stand here themselves.
+    own: usize,
     /// The last of each name, which is the one that counts wherever doubles are let pass.
     by_name: HashMap<&'w str, usize>,
     repeated: HashSet<&'w str>,
-    merged: HashMap<&'w str, usize>,
 }
 
 impl<'w> Fields<'w> {
-    /// Takes a mapping's entries.
-    pub(super) fn of_mapping(tree: &'w Tree<'_>, mapping: usize) -> Self {
-        let own = tree.entries(mapping).filter_map(|(key, value)| {
-            let name = tree.text_of(key)?;
-            Some(Field { name, value, steps: vec![Step::Entry { mapping, key }] })
-        });
-        let mut fields = Self::new(own.collect());
-        for (name, value) in merged(tree, mapping) {
-            fields.merged.entry(name).or_insert(value);
+    /// Takes a mapping's entries. What it merges in is taken off the budget, which it cannot exceed.
+    pub(super) fn of_mapping(tree: &'w Tree<'_>, mapping: usize, budget: &mut usize) -> Self {
+        let field = |(key, value)| Some(Field { name: tree.text_of(key)?, value, steps: vec![Step::Entry { mapping, key }] });
+        let mut fields = Self::new(tree.entries(mapping).filter_map(field).collect());
+        for base in merged(tree, mapping, budget) {
+            fields.merge(base.into_iter().filter_map(field));
         }
         fields
     }
@@ -68,22 +66,40 @@ impl<'w> Fields<'w> {
                 repeated.insert(field.name);
             }
         }
-        Self { own, by_name, repeated, merged: HashMap::new() }
+        Self { own: own.len(), all: own, by_name, repeated }
     }
 
-    /// Visits the values that stand here themselves.
-    pub(super) fn all_own(&self) -> impl Iterator<Item = &Field<'w>> {
-        self.own.iter()
+    /// Takes the entries of a merged mapping whose names are not given nearer.
+    fn merge(&mut self, base: impl Iterator<Item = Field<'w>>) {
+        let nearer = self.all.len();
+        for field in base {
+            match self.by_name.get(field.name) {
+                Some(&index) if index < nearer => {}
+                Some(&index) => {
+                    self.repeated.insert(field.name);
+                    self.all[index] = field;
+                }
+                None => {
+                    self.by_name.insert(field.name, self.all.len());
+                    self.all.push(field);
+                }
+            }
+        }
+    }
+
+    /// Visits the values, merged ones last.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Field<'w>> {
+        self.all.iter()
     }
 
     /// Returns the value of a name that stands here itself.
     pub(super) fn own(&self, name: &str) -> Option<&Field<'w>> {
-        self.by_name.get(name).map(|&index| &self.own[index])
+        self.by_name.get(name).filter(|&&index| index < self.own).map(|&index| &self.all[index])
     }
 
     /// Returns the value of a name, merged in or not.
-    pub(super) fn get(&self, name: &str) -> Option<usize> {
-        self.own(name).map(|field| field.value).or_else(|| self.merged.get(name).copied())
+    pub(super) fn get(&self, name: &str) -> Option<&Field<'w>> {
+        self.by_name.get(name).map(|&index| &self.all[index])
     }
 
     /// Says whether a name is given more than once.
@@ -92,18 +108,20 @@ impl<'w> Fields<'w> {
     }
 }
 
-/// Collects the entries that a mapping merges in with `<<`, nearest first.
-fn merged<'w>(tree: &'w Tree<'_>, mapping: usize) -> Vec<(&'w str, usize)> {
-    let mut entries = Vec::new();
-    let mut queue = bases(tree, mapping);
-    let mut next = 0;
-    while let Some(&base) = queue.get(next).filter(|_| next < MAX_MERGES) {
-        next += 1;
-        let room = MAX_MERGED.saturating_sub(entries.len());
-        entries.extend(tree.entries(base).take(room).filter_map(|(key, value)| Some((tree.text_of(key)?, value))));
-        queue.extend(bases(tree, base));
+/// Collects the entries of the mappings that a mapping merges in with `<<`, those that hide others first.
+fn merged(tree: &Tree<'_>, mapping: usize, budget: &mut usize) -> Vec<Vec<(usize, usize)>> {
+    let mut merged = Vec::new();
+    let mut room = MAX_MERGED.min(*budget);
+    let mut next: Vec<usize> = bases(tree, mapping).into_iter().rev().collect();
+    while let Some(base) = next.pop().filter(|_| merged.len() < MAX_MERGES) {
+        let entries: Vec<_> = tree.entries(base).take(room).collect();
+        room -= entries.len();
+        *budget -= entries.len();
+        merged.push(entries);
+        // What a base merges in itself comes before the base beside it.
+        next.extend(bases(tree, base).into_iter().rev());
     }
-    entries
+    merged
 }
 
 /// Returns the mappings that a mapping names under `<<`, some at most.

@@ -12,24 +12,22 @@ impl Finder<'_, '_> {
         if !self.trail.is_item_of("images") {
             return false;
         }
-        let (mut named, mut renamed) = (false, false);
-        for (key, _) in tree.entries(mapping) {
-            match tree.text_of(key) {
-                Some("name") => named = true,
-                Some("newName" | "newTag" | "digest") => renamed = true,
-                _ => {}
-            }
-        }
-        if !named || !renamed {
+        let fields = Fields::of_mapping(tree, mapping, &mut self.merges);
+        let has = |name: &str| fields.get(name).is_some();
+        if !has("name") || !(has("newName") || has("newTag") || has("digest")) {
             return false;
         }
-        let fields = Fields::of_mapping(tree, mapping);
-        let given = |name: &str| fields.get(name).and_then(|node| tree.text_of(node)).filter(|text| !text.is_empty());
+        let given = |name: &str| fields.get(name).and_then(|field| tree.text_of(field.value)).filter(|text| !text.is_empty());
         // The new name is the one that is deployed; the entry's own name only where there is no new one.
         let Some(name) = given("newName").or_else(|| given("name")) else { return true };
         if let Some((written, repository)) = self.bare_repository(name, None) {
-            let repeated = ["name", "newName", "newTag", "digest"].iter().any(|name| fields.is_repeated(name));
-            let (tag, digest) = (fields.own("newTag"), fields.own("digest"));
+            let names = ["name", "newName", "newTag", "digest"];
+            // What is merged in as a whole was found where it stands.
+            if names.iter().all(|name| fields.own(name).is_none()) {
+                return true;
+            }
+            let repeated = names.iter().any(|name| fields.is_repeated(name));
+            let (tag, digest) = (fields.get("newTag"), fields.get("digest"));
             self.pair(Pair { shape: Shape::Kustomize, written, repository, tag, digest, repeated, only_if_tag: false });
         }
         true

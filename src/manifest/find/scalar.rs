@@ -15,12 +15,15 @@ impl Finder<'_, '_> {
     pub(super) fn scalar(&mut self, node: usize) {
         let tree = self.tree;
         let Some((value, _)) = tree.scalar(node) else { return };
-        if !value.contains([':', '@']) || !self.is_hit(node) {
+        let named = self.trail.nearest_key().is_some_and(names_image) || self.trail.is_image_volume();
+        if !(named || value.contains([':', '@'])) || !self.is_hit(node) {
             return;
         }
         let whole = 0..value.len();
-        let named = self.trail.nearest_key().is_some_and(names_image);
-        if let Some(reading) = Located::new(tree, node).and_then(|located| self.reference(&located, value, &whole, named, Shape::Scalar)) {
+        let whole = |located| self.reference(&located, value, &whole, named, Shape::Scalar);
+        if let Some(reading) = Located::new(tree, node).and_then(whole) {
+            self.emit(reading, &[]);
+        } else if let Some(reading) = named.then(|| self.bare(node)).flatten() {
             self.emit(reading, &[]);
         } else if value.contains('=') {
             self.arguments(node, value);

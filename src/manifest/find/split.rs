@@ -1,80 +1,18 @@
 //! Shape 3: a mapping with a repository and, beside it, its tag or digest; and the same as Helm parameters.
 //!
 //! Names are Helm's habits: `repository` (with `registry`), `image` or `name` beside `tag` and `digest`; the same with a
-//! dotted prefix (`image.tag`, as parameters have it) or a stem (`imageTag`, `apiImageTag`). The repository's value decides.
+//! dotted prefix (`image.tag`, as parameters have it) or a stem (`imageTag`, `apiImageTag`, `image_tag`). The repository's
+//! value decides. What a mapping merges in with `<<` counts as its own where it adds to it.
 
 use super::super::site::{Locked, Shape};
 use super::super::tree::Kind;
 use super::fields::{Field, Fields};
 use super::locate::{Located, Part};
+use super::names::{Name, Role, Sure};
 use super::scalar::{has_host, names_image};
 use super::{Finder, Reading};
 use crate::image::{Digest, Repository, Tag};
 use granit_parser::ScalarStyle;
-
-/// What a key stands for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Tag,
-    Digest,
-    /// A tag under the name `version`, which much else has too: counts only below a key that names an image.
-    Version,
-}
-
-/// A key such as `image.tag` or `apiImageTag` taken apart.
-#[derive(Clone, Copy)]
-struct Name<'a> {
-    /// With its last dot; may be empty.
-    prefix: &'a str,
-    /// `apiImage`; may be empty.
-    stem: &'a str,
-    role: Role,
-}
-
-impl<'a> Name<'a> {
-    fn parse(key: &'a str) -> Option<Self> {
-        let (prefix, word) = key.split_at(key.rfind('.').map_or(0, |dot| dot + 1));
-        let (stem, role) = match word {
-            "tag" => ("", Role::Tag),
-            "digest" => ("", Role::Digest),
-            "version" => ("", Role::Version),
-            _ => match word.strip_suffix("Tag") {
-                Some(stem) => (stem, Role::Tag),
-                None => (word.strip_suffix("Digest")?, Role::Digest),
-            },
-        };
-        Some(Self { prefix, stem, role })
-    }
-
-    /// Returns the name with another word in the place of its role.
-    fn with(&self, word: &str) -> String {
-        let Self { prefix, stem, .. } = self;
-        let mut characters = word.chars();
-        match characters.next() {
-            Some(first) if !stem.is_empty() => format!("{prefix}{stem}{}{}", first.to_ascii_uppercase(), characters.as_str()),
-            _ => format!("{prefix}{word}"),
-        }
-    }
-
-    /// Returns the names under which its repository may stand, each with whether much else has that name too.
-    fn repositories(&self) -> Vec<(String, bool)> {
-        let Self { prefix, stem, .. } = self;
-        let mut names = vec![(self.with("repository"), false)];
-        if stem.is_empty() {
-            names.push((format!("{prefix}image"), false));
-            if let Some(whole) = prefix.strip_suffix('.') {
-                names.push((whole.to_owned(), false));
-            }
-        } else {
-            names.push((format!("{prefix}{stem}"), false));
-            if stem.eq_ignore_ascii_case("image") {
-                names.push((format!("{prefix}repository"), false));
-            }
-        }
-        names.push((self.with("name"), true));
-        names
-    }
-}
 
 /// A repository with the values beside it.
 pub(super) struct Pair<'f, 'w> {
@@ -91,20 +29,27 @@ pub(super) struct Pair<'f, 'w> {
 }
 
 impl Finder<'_, '_> {
-    /// Looks at a mapping's own entries together.
+    /// Looks at a mapping's entries together.
     pub(super) fn split(&mut self, mapping: usize) {
         let tree = self.tree;
-        let (mut named, mut hit) = (false, false);
+        let (mut named, mut merges, mut hit) = (false, false, false);
         for (key, value) in tree.entries(mapping) {
-            named |= tree.text_of(key).is_some_and(|key| Name::parse(key).is_some());
+            let key = tree.text_of(key);
+            if key == Some("<<") {
+                merges = true;
+                continue;
+            }
+            named |= key.is_some_and(|key| Name::parse(key).is_some() || names_registry(key));
             hit |= match tree.nodes[value].kind {
                 Kind::Scalar { .. } => self.is_hit(value),
                 Kind::Alias(_) => true,
                 _ => false,
             };
         }
-        if named && hit {
-            self.pairs(&Fields::of_mapping(tree, mapping), Shape::Split);
+        // The other half may be what is merged in.
+        if named && hit || merges && (named || hit) {
+            let fields = Fields::of_mapping(tree, mapping, &mut self.merges);
+            self.pairs(&fields, Shape::Split);
         }
     }
 
@@ -116,35 +61,57 @@ impl Finder<'_, '_> {
     }
 
     fn pairs(&mut self, fields: &Fields<'_>, shape: Shape) {
-        for field in fields.all_own() {
+        for field in fields.all() {
             let Some(name) = Name::parse(field.name) else { continue };
-            let (tag, digest) = match name.role {
-                Role::Tag if self.is_empty(field.value) => continue,
-                Role::Tag | Role::Version => (Some(field), fields.own(&name.with("digest"))),
+            let is_empty = self.is_empty(field.value);
+            let only_if_tag = name.role == Role::Version;
+            let tag = fields.get(&name.with("tag")).map(|tag| tag.value);
+            match name.role {
+                Role::Tag => {}
+                Role::Version if tag.is_some() || !self.is_below_image(&name) => continue,
+                Role::Version => {}
                 // Beside a tag it was seen with the tag.
-                Role::Digest if fields.get(&name.with("tag")).is_some_and(|tag| !self.is_empty(tag)) => continue,
-                Role::Digest => (None, Some(field)),
-            };
-            if name.role == Role::Version && (fields.get(&name.with("tag")).is_some() || !self.is_below_image(&name)) {
+                Role::Digest if is_empty || tag.is_some_and(|tag| !self.is_empty(tag)) => continue,
+                Role::Digest => {}
+            }
+            self.claim(&name, fields);
+            if is_empty {
                 continue;
             }
-            if let Some((key, written, repository)) = self.repository_of(&name, fields) {
-                let mut keys =
-                    [Some(key), Some(name.with("registry")), Some(field.name.to_owned()), digest.map(|digest| digest.name.to_owned())]
-                        .into_iter();
-                let repeated = keys.any(|key| key.is_some_and(|key| fields.is_repeated(&key)));
-                self.pair(Pair { shape, written, repository, tag, digest, repeated, only_if_tag: name.role == Role::Version });
+            let (tag, digest) =
+                if name.role == Role::Digest { (None, Some(field)) } else { (Some(field), fields.get(&name.with("digest"))) };
+            let Some((key, written, repository)) = self.repository_of(&name, fields) else { continue };
+            let parts = [key, name.with("registry"), name.with("digest"), field.name.to_owned()];
+            // What is merged in as a whole was found where it stands.
+            if parts.iter().any(|part| fields.own(part).is_some()) {
+                let repeated = parts.iter().any(|part| fields.is_repeated(part));
+                self.pair(Pair { shape, written, repository, tag, digest, repeated, only_if_tag });
+            }
+        }
+    }
+
+    /// Notes the values that are repositories beside a tag, or a place for one: they are no references without a tag.
+    fn claim(&mut self, name: &Name<'_>, fields: &Fields<'_>) {
+        for (key, sure) in name.repositories() {
+            if let Some(field) = fields.own(&key).filter(|_| sure == Sure::Yes) {
+                self.claimed.insert(field.value);
             }
         }
     }
 
     /// Finds the repository that a tag or digest belongs to, and the name under which it stands.
     fn repository_of(&self, name: &Name<'_>, fields: &Fields<'_>) -> Option<(String, String, Repository)> {
-        let registry = fields.get(&name.with("registry")).and_then(|node| self.tree.text_of(node)).filter(|text| !text.is_empty());
-        name.repositories().into_iter().find_map(|(key, vague)| {
-            let text = self.tree.text_of(fields.get(&key)?)?;
-            let is_sure = || if self.watch.is_everything() { has_host(text) } else { text.contains('/') };
-            if vague && !self.is_below_image(name) && !is_sure() {
+        let text_of = |name: &str| fields.get(name).and_then(|field| self.tree.text_of(field.value));
+        let registry = text_of(&name.with("registry")).filter(|text| !text.is_empty());
+        name.repositories().into_iter().find_map(|(key, sure)| {
+            let text = text_of(&key)?;
+            let tells = match sure {
+                Sure::Yes => true,
+                Sure::Vague if self.watch.is_everything() => has_host(text),
+                Sure::Vaguest if self.watch.is_everything() => false,
+                Sure::Vague | Sure::Vaguest => text.contains('/'),
+            };
+            if !tells && !self.is_below_image(name) {
                 return None;
             }
             self.bare_repository(text, registry).map(|(written, repository)| (key, written, repository))
@@ -237,6 +204,11 @@ impl Finder<'_, '_> {
         parts.locked = if parts.malformed { Some(Locked::Malformed) } else { located.locked().or(lost.then_some(Locked::NotVerbatim)) };
         parts
     }
+}
+
+/// Says whether a key holds a registry, which makes another repository of one that is merged in.
+fn names_registry(key: &str) -> bool {
+    ["registry", "Registry", "REGISTRY"].iter().any(|word| key.ends_with(word))
 }
 
 /// What a scalar of a split form holds.

@@ -58,6 +58,18 @@ impl<'w, 't> Trail<'w, 't> {
         matches!(self.steps.as_slice(), [.., Step::Entry { key, .. }, Step::Item { .. }] if self.tree.text_of(*key) == Some(list))
     }
 
+    /// Says whether this is the value of `image.reference`, as in a Kubernetes volume.
+    pub(super) fn is_image_volume(&self) -> bool {
+        let is = |key: usize, name: &str| self.tree.text_of(key) == Some(name);
+        matches!(self.steps.as_slice(), [.., Step::Entry { key: image, .. }, Step::Entry { key: reference, .. }]
+            if is(*reference, "reference") && is(*image, "image"))
+    }
+
+    /// Returns the kind of the document's object.
+    pub(super) fn kind(&self) -> Option<&'w str> {
+        self.entry(self.tree.documents[self.document].root, "kind")
+    }
+
     /// Says whether a key on the way is given twice in its mapping.
     pub(super) fn has_duplicate_key(&mut self) -> bool {
         let tree = self.tree;
@@ -131,7 +143,7 @@ impl<'w, 't> Trail<'w, 't> {
     /// Returns kind, namespace and name of the document's object: `Deployment/shop/api`.
     fn identity(&self) -> Option<String> {
         let root = self.tree.documents[self.document].root;
-        let kind = self.entry(root, "kind")?;
+        let kind = self.kind()?;
         let metadata = self.value(root, "metadata")?;
         let name = self.entry(metadata, "name")?;
         let mut identity = String::new();

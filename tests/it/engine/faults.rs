@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
-use crate::support::world::{API, World};
+use crate::support::world::{API, World, tagboat};
 
 /// Two images, both with an update, in one environment.
 fn world() -> (World, std::path::PathBuf) {
@@ -25,7 +25,7 @@ fn api_answers(status: StatusCode, kind: &'static str, body: &'static str, reaso
     let (world, policy) = world();
     world.registry.on_request(move |request| request.uri.path().starts_with("/v2/shop/api/tags").then(|| respond(status, kind, body)));
     let run = world.tagboat(&policy, &["run", "--once"]).ended(1).says("shop/api").says(reason);
-    let told = run.stderr.lines().filter(|line| line.contains("listing failed")).count();
+    let told = run.stderr.lines().filter(|line| line.contains(" WARN ")).count();
     assert_eq!(told, 1, "one clear line:\n{}", run.stderr);
     assert!(world.read("web.yaml").contains("1.1.0"), "the others go on");
     assert!(world.read(API).contains("1.0.0"), "nothing is decided");
@@ -66,7 +66,7 @@ fn a_registry_that_hangs_does_not_delay_the_daemons_other_images() {
     world.upstream.commit("add", &[("both.yaml", text)]).unwrap();
     world.registry.publish_many("shop/web", ["1.0.0", "1.1.0"]);
     let policy = world.policy(&format!("[registry.\"{address}\"]\nplain_http = true\n[[image]]\nrepository = \"REGISTRY/shop/web\"\n[[image]]\nrepository = \"{address}/shop/api\"\n"));
-    let mut daemon = super::super::support::world::tagboat(&policy).args(["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut daemon = tagboat(&policy).args(["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
     // The silent registry's own deadline is 30 s; the other image must not wait for it.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(15);
     while !world.read("both.yaml").contains("web:1.1.0") {
@@ -75,6 +75,60 @@ fn a_registry_that_hangs_does_not_delay_the_daemons_other_images() {
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();
+}
+
+#[test]
+fn a_registry_that_is_down_is_told_once_for_all_its_repositories() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (world, _) = world();
+    let mut text = String::new();
+    for i in 0..30 {
+        text.push_str(&format!("app{i}: {closed}/shop/app-{i}:1.0.0\n"));
+    }
+    world.upstream.commit("add", &[("many.yaml", text)]).unwrap();
+    let policy = world.policy(&format!("[registry.\"{closed}\"]\nplain_http = true\n[[image]]\nrepository = \"{closed}/shop/*\"\n[[image]]\nrepository = \"REGISTRY/shop/*\"\n"));
+    let run = world.tagboat(&policy, &["run", "--once"]).ended(1).says("the registry fails").says("30 could not be decided");
+    assert_eq!(run.stderr.lines().filter(|line| line.contains(" WARN ")).count(), 1, "{}", run.stderr);
+    assert!(world.read(API).contains("1.1.0"), "the others go on");
+}
+
+#[test]
+fn a_git_server_that_hangs_does_not_delay_the_daemons_other_environments() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (world, _) = world();
+    let url = world.upstream.path().display().to_string();
+    let policy = world.policy_for(&format!(
+        "[environment.silent]\nurl = \"http://{}/env.git\"\nbranch = \"main\"\n[environment.prod]\nurl = \"{url}\"\nbranch = \"main\"\n[[image]]\nrepository = \"REGISTRY/shop/*\"\n",
+        silent.local_addr().unwrap()
+    ));
+    let mut daemon = tagboat(&policy).arg("run").stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    while !world.read(API).contains("1.1.0") {
+        assert!(std::time::Instant::now() < deadline, "the bump of the other environment came too late");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
+
+#[test]
+fn a_pinned_site_whose_new_digest_is_not_to_be_had_is_left_alone() {
+    let (world, policy) = world();
+    let old = world.registry.publish("shop/api", "1.0.0");
+    world.upstream.commit("pin", &[(API, world.fill(&format!("image: REGISTRY/shop/api:1.0.0@{old}\n")))]).unwrap();
+    world.registry.on_request(|request| {
+        request.uri.path().starts_with("/v2/shop/api/manifests").then(|| respond(StatusCode::NOT_FOUND, "application/json", "{}"))
+    });
+    world.tagboat(&policy, &["run", "--once"]).ended(1).says("1.1.0 is due, but").says("digest").says("1 could not be decided");
+    assert_eq!(world.read(API), world.fill(&format!("image: REGISTRY/shop/api:1.0.0@{old}\n")));
+    assert!(world.read("web.yaml").contains("1.1.0"), "the others go on");
+}
+
+#[test]
+fn a_rule_that_covers_nothing_is_told() {
+    let (world, _) = world();
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/*\"\n[[image]]\nrepository = \"REGISTRY/shop/ghost\"\n");
+    world.tagboat(&policy, &["run", "--once"]).done().says("covers no reference").says("shop/ghost");
 }
 
 #[test]
@@ -105,7 +159,7 @@ fn a_state_file_that_was_cut_short_is_set_aside() {
     let (world, policy) = world();
     std::fs::create_dir_all(world.state_dir()).unwrap();
     std::fs::write(world.state_dir().join("state.json"), "{\"version\":1,\"tags\":{\"ngi").unwrap();
-    let mut daemon = super::super::support::world::tagboat(&policy).args(["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut daemon = tagboat(&policy).args(["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
     while !world.read(API).contains("1.1.0") {
         assert!(daemon.try_wait().unwrap().is_none(), "the daemon runs");
         std::thread::sleep(std::time::Duration::from_millis(20));

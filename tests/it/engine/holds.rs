@@ -61,6 +61,14 @@ fn a_site_that_moved_within_its_list_stays_held() {
 }
 
 #[test]
+fn a_copy_of_a_held_file_is_a_place_of_its_own() {
+    let (world, policy) = reverted();
+    world.upstream.commit("copy", &[("clusters/test/api/deployment.yaml", world.read(API))]).unwrap();
+    world.tagboat(&policy, &["run", "--once"]).done().says("held");
+    assert!(world.read("clusters/test/api/deployment.yaml").contains("1.4.2") && world.read(API).contains("1.4.1"));
+}
+
+#[test]
 fn a_hold_of_one_site_does_not_hold_its_neighbour() {
     let two = "containers:\n- name: api\n  image: REGISTRY/shop/api:1.4.1\n- name: twin\n  image: REGISTRY/shop/api:1.4.1\n";
     let world = World::new(&[(API, two)]);

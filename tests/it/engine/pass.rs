@@ -85,8 +85,8 @@ fn one_listing_serves_all_images_and_environments() {
     ));
     let run = world.tagboat(&policy, &["run", "--once"]);
     // Two environments on one branch race; both bumps land all the same.
-    run.done();
-    assert!(world.read("a.yaml").contains("1.1.0") && world.read("b.yaml").contains("1.1.0"));
+    let run = run.done();
+    assert!(world.read("a.yaml").contains("1.1.0") && world.read("b.yaml").contains("1.1.0"), "{}\n{:#?}", run.stderr, world.commits());
     assert_eq!(world.commits().len(), 2);
     assert_eq!(world.registry.request_count(), 1, "{:?}", world.registry.requests());
 }

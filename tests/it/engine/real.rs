@@ -129,7 +129,7 @@ fn check_connect_tries_every_registry_and_repository_and_changes_nothing() {
     let policy = policy(dir.path(), &registry, &format!("url = \"{}\"", server.url()));
     let before = upstream.tip("main");
     let run = Run::of(tagboat(&policy).args(["check", "--connect"])).done();
-    for line in ["ok: registry", "as puller", "shop/api: 1 tags", "ok: environment prod: at"] {
+    for line in ["ok: registry", "as puller", "shop/api: 1 tag", "ok: environment prod: at"] {
         assert!(run.stdout.contains(line), "`{line}` is missing in:\n{}", run.stdout);
     }
     std::fs::write(dir.path().join("registry-password"), "wrong").unwrap();

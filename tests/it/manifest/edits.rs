@@ -128,6 +128,21 @@ fn a_locked_site_is_refused() {
 }
 
 #[test]
+fn a_site_without_tag_and_digest_has_nothing_to_edit() {
+    let error = refuses("image: ghcr.io/acme/api\n", "2", Some(digest('b')));
+    assert_eq!(error, EditError::Untagged { path: "image".into() });
+    assert_eq!(error.verdict(), Verdict::Bug);
+}
+
+#[test]
+fn an_edit_never_moves_another_repository() {
+    let text = "v: &v 1\na: {repository: ghcr.io/acme/api, tag: *v}\nb: {repository: ghcr.io/acme/web, tag: *v}\n";
+    let error = refuses(text, "2", None);
+    assert!(matches!(&error, EditError::Locked { reason: Locked::Shared { with }, .. } if with.to_string() == "ghcr.io/acme/web"));
+    assert_eq!(error.hint().unwrap(), "give each image a tag of its own instead of the shared anchor");
+}
+
+#[test]
 fn sites_of_two_scans_of_one_text_work_together() {
     let text = "a: ghcr.io/acme/api:1\nb: ghcr.io/acme/web:1\n";
     let api = &api_sites(text)[0];

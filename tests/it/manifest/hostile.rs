@@ -89,6 +89,25 @@ fn merges_that_would_expand_without_end_are_cut_short() {
 }
 
 #[test]
+fn a_large_mapping_merged_into_many_is_refused_in_time() {
+    let keys: String = (0..256).map(|key| format!("k{key}Tag: v{key}, ")).collect();
+    let text = |count: usize| format!("{IMAGE}b: &b {{{keys}}}\nc: [{}]\n", "{<<: *b, tag: 1}, ".repeat(count));
+    assert_eq!(api_sites(&text(100)).len(), 1);
+    assert!(matches!(refused(text(500)), Unreadable::TooManyMerges { limit: 100_000 }));
+}
+
+#[test]
+fn many_shared_anchors_cost_no_more_than_their_length() {
+    let texts = (0..2_000).map(|n| format!("- {{repository: ghcr.io/acme/api, tag: &t{n} v{n}}}\n- {{repository: r{n}, tag: *t{n}}}\n"));
+    let sites = api_sites(&texts.collect::<String>());
+    assert_eq!(sites.iter().filter(|site| site.locked.is_some()).count(), 2_000);
+    let one = format!("- &t v1\n{}", "- {repository: ghcr.io/acme/api, tag: *t}\n".repeat(2_000));
+    assert_eq!(api_sites(&one).iter().filter(|site| site.locked.is_none()).count(), 2_000);
+    let pairs = format!("v: &v 1\napi: {{repository: ghcr.io/acme/api, tag: *v}}\nx: [{}]\n", "a:1, ".repeat(20_001));
+    assert_eq!(api_sites(&pairs).len(), 1, "what else looks like a reference does not count");
+}
+
+#[test]
 fn many_documents_keys_and_sites_cost_no_more_than_their_length() {
     let documents = format!("---\n{IMAGE}").repeat(2000);
     assert_eq!(api_sites(&documents).len(), 2000);

@@ -54,10 +54,14 @@ fn group() -> impl Strategy<Value = Vec<String>> {
         Just(vec!["repository: ghcr.io/acme/api".to_owned()]),
         Just(vec!["repository: 'acme/api'".to_owned(), "registry: ghcr.io".to_owned()]),
         Just(vec!["name: \"ghcr.io/acme/api\"".to_owned(), "pullPolicy: Always".to_owned()]),
+        Just(vec!["image: ghcr.io/acme/api".to_owned()]),
     ];
-    (split, tag_value())
-        .prop_map(|(mut entries, tag)| {
-            entries.push(format!("tag: {tag}"));
+    let joined = prop_oneof![Just(("image_name: ghcr.io/acme/api", "image_tag")), Just(("IMAGE: 'ghcr.io/acme/api'", "IMAGE_TAG"))];
+    let split = split.prop_map(|entries| (entries, "tag"));
+    let joined = joined.prop_map(|(repository, tag)| (vec![repository.to_owned()], tag));
+    (prop_oneof![3 => split, 1 => joined], tag_value())
+        .prop_map(|((mut entries, key), tag)| {
+            entries.push(format!("{key}: {tag}"));
             entries
         })
         .prop_shuffle()
@@ -76,6 +80,9 @@ fn noise() -> impl Strategy<Value = &'static str> {
         Just("? [j, k]\n: yes"),
         Just("ghcr.io/acme/api:1.4.1: l"),
         Just("m: ghcr.io/acme/api"),
+        Just("image: {repository: ghcr.io/acme/api, tag: ''}"),
+        Just("image: {image: ghcr.io/acme/api, tag: }"),
+        Just("v: &shared v1.4.1\nw: {repository: ghcr.io/acme/web, tag: *shared}"),
         Just("n: {o: 012, p: 1.10}\nn: doubled"),
     ]
 }
@@ -190,6 +197,33 @@ proptest! {
         check(text.into_iter().collect::<String>().as_bytes())?;
     }
 
+    /// Every way to share a tag, in any mix and order: what an edit may move is just what is of one repository.
+    #[test]
+    fn an_edit_moves_no_other_repository(uses in prop::collection::vec((0..3usize, 0..3usize, 0..4usize), 1..8)) {
+        const NAMES: [&str; 3] = ["ghcr.io/acme/api", "ghcr.io/acme/web", "nginx"];
+        let mut text: String = (0..3).map(|anchor| format!("b{anchor}: &b{anchor} {{tag: &v{anchor} v1.{anchor}}}\n")).collect();
+        for (number, &(name, anchor, form)) in uses.iter().enumerate() {
+            let name = NAMES[name];
+            text += &match form {
+                0 => format!("u{number}: {{repository: {name}, tag: *v{anchor}}}\n"),
+                1 => format!("u{number}: {{<<: *b{anchor}, repository: {name}}}\n"),
+                2 => format!("u{number}: {{images: [{{newTag: *v{anchor}, name: {name}}}]}}\n"),
+                _ => format!("u{number}: {{parameters: [{{name: i.tag, value: *v{anchor}}}, {{name: i.name, value: {name}}}]}}\n"),
+            };
+        }
+        // Helm parameters tell a repository by a vague name only if it has a slash.
+        let counts = |&&(name, _, form): &&(usize, usize, usize)| form != 3 || NAMES[name].contains('/');
+        let sites = scan(text.as_bytes(), &watch(&["ghcr.io/acme/*"])).unwrap();
+        prop_assert_eq!(sites.len(), uses.iter().filter(|&&(name, ..)| name < 2).count(), "in:\n{}", text);
+        for site in &sites {
+            let anchor = site.tag.as_ref().unwrap().as_str().trim_start_matches("v1.").parse::<usize>().unwrap();
+            let mut names: Vec<_> = uses.iter().filter(counts).filter(|(_, a, _)| *a == anchor).map(|(name, ..)| name).collect();
+            names.sort();
+            names.dedup();
+            prop_assert_eq!(site.locked.is_some(), names.len() > 1, "{} in:\n{}", site.path, text);
+        }
+    }
+
     #[test]
     fn no_text_makes_it_panic(text in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
         check(text.concat().as_bytes())?;
@@ -277,6 +311,7 @@ const WORDS: &[&str] = &[
     "\u{feff}",
     "<<: ",
     "image: ",
+    "image_tag: ",
     "repository: ",
     "registry: ",
     "tag: ",
@@ -304,10 +339,14 @@ fn edit<'a>(site: &'a Site, tag: &str) -> Edit<'a> {
 fn check(text: &[u8]) -> Result<(), TestCaseError> {
     let _ = scan(text, &Watch::everything());
     let Ok(sites) = scan(text, &watch(&["ghcr.io/acme/api"])) else { return Ok(()) };
+    for site in sites.iter().filter(|site| site.tag.is_none() && site.digest.is_none()).take(5) {
+        prop_assert!(apply(text, &[edit(site, "1.10")]).is_err(), "{}", site.path);
+    }
     for site in sites.iter().filter(|site| site.tag.is_some()).take(5) {
         let Ok(new) = apply(text, &[edit(site, "1.10")]) else { continue };
         let moved = api_sites(std::str::from_utf8(&new).unwrap());
-        let after = moved.iter().find(|other| other.key == site.key).unwrap();
+        // By its place: the key may hold the value itself, where that is the name of a list's item.
+        let after = moved.iter().find(|other| (&other.path, other.line, other.column) == (&site.path, site.line, site.column)).unwrap();
         prop_assert_eq!(after.tag.as_ref().unwrap().as_str(), "1.10");
         if let (Ok(old), Ok(new)) = (serde_yaml::from_slice::<serde_yaml::Value>(text), serde_yaml::from_slice::<serde_yaml::Value>(&new)) {
             prop_assert_eq!(shape(&old), shape(&new), "the second reader sees the same structure");

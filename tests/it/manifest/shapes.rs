@@ -36,7 +36,6 @@ fn a_digest_belongs_to_the_site() {
 #[test]
 fn what_is_no_site() {
     for text in [
-        "image: ghcr.io/acme/api\n",
         "image: ghcr.io/acme/api-server:1\n",
         "image: acme/api:1\n",
         "image: ghcr.io/acme/api:{{ .Values.tag }}\n",
@@ -60,6 +59,69 @@ fn what_is_no_site() {
     ] {
         finds(text, &[]);
     }
+}
+
+#[test]
+fn a_reference_without_a_tag_is_shown_where_an_image_stands() {
+    finds("image: ghcr.io/acme/api\n", &["1:8 scalar image -"]);
+    finds("containers: [{name: api, sidecarImage: 'ghcr.io/acme/api'}]", &["1:41 scalar containers[0].sidecarImage -"]);
+    finds("images:\n- ghcr.io/acme/api\n", &["2:3 scalar images[0] -"]);
+    finds("volumes: [{image: {reference: ghcr.io/acme/api}}]", &["1:31 scalar volumes[0].image.reference -"]);
+    finds("image: ghcr.io/acme/api\nversion: 1.4.1\n", &["1:8 scalar image -"]);
+    finds("image: ghcr.io/acme/api\nsops: {}\n", &["1:8 scalar image - Sops"]);
+    finds("image: ghcr.io/acme/api\nimage: x\n", &["1:8 scalar image - DuplicateKey"]);
+    let ported = scan(b"image: localhost:5000/api", &watch(&["localhost:5000/api"])).unwrap();
+    assert_eq!(ported[0].written, "localhost:5000/api", "a port is no tag");
+    let site = api_sites("image: ghcr.io/acme/api").remove(0);
+    assert_eq!((site.tag, site.digest, site.locked, site.written), (None, None, None, "ghcr.io/acme/api".to_owned()));
+}
+
+#[test]
+fn a_name_without_a_tag_is_no_site_where_no_image_stands() {
+    for text in [
+        "a: ghcr.io/acme/api\n",
+        "image: {name: ghcr.io/acme/api}\n",
+        "image: {repository: ghcr.io/acme/api}\n",
+        "reference: ghcr.io/acme/api\n",
+        "images: [{name: ghcr.io/acme/api}]\n",
+        "imagePullSecrets: [ghcr.io/acme/api]\n",
+        "args: [--image=ghcr.io/acme/api]\n",
+        "image: https://ghcr.io/acme/api\n",
+        "image: |\n  ghcr.io/acme/api\n",
+        "image: ghcr.io/acme/api/\n",
+        // The place of its tag is there, and a chart's default fills it.
+        "image: ghcr.io/acme/api\ntag: ''\n",
+        "image: ghcr.io/acme/api\nimageTag:\n",
+        "b: &b {tag: ''}\nc: {<<: *b, image: ghcr.io/acme/api}\n",
+        "kind: ImageRepository\nspec: {image: ghcr.io/acme/api}\n",
+    ] {
+        finds(text, &[]);
+    }
+    let names = "metadata: {name: api, labels: {app.kubernetes.io/name: api}}\ncontainers: [{name: api, image: other}]\n";
+    assert!(scan(names.as_bytes(), &watch(&["api"])).unwrap().is_empty(), "a name is no image");
+}
+
+#[test]
+fn a_repository_beside_its_tag_is_one_site() {
+    finds("image: ghcr.io/acme/api\ntag: 1.4.1\n", &["2:6 split tag 1.4.1"]);
+    finds("api_image: ghcr.io/acme/api\napi_image_tag: 1.4.1\n", &["2:16 split api_image_tag 1.4.1"]);
+    finds("v: &v 1.4.1\na: {image: ghcr.io/acme/api, imageTag: *v}\n", &["1:7 split a.imageTag 1.4.1"]);
+    finds("b: &b {tag: 1.4.1}\nc: {<<: *b, image: ghcr.io/acme/api}\n", &["1:13 split c.tag 1.4.1"]);
+    lists("image: {image: nginx, tag: 1.25}\n", &["nginx:1.25"]);
+    lists("images: [{name: ghcr.io/a/image, newName: ghcr.io/a/b, newTag: v1}]", &["ghcr.io/a/b:v1"]);
+}
+
+#[test]
+fn split_keys_with_underscores() {
+    finds("image_repository: ghcr.io/acme/api\nimage_tag: 1.4.1\n", &["2:12 split image_tag 1.4.1"]);
+    finds("image_name: acme/api\nimage_registry: ghcr.io\nimage_tag: 1.4.1\n", &["3:12 split image_tag 1.4.1"]);
+    finds("image_repo: ghcr.io/acme/api\nimage_tag: 1.4.1\n", &["2:12 split image_tag 1.4.1"]);
+    finds("env: {IMAGE_NAME: ghcr.io/acme/api, IMAGE_TAG: 1.4.1}", &["1:48 split env.IMAGE_TAG 1.4.1"]);
+    finds("env: {IMAGE: ghcr.io/acme/api, TAG: 1.4.1}", &["1:37 split env.TAG 1.4.1"]);
+    finds("image: {repo: ghcr.io/acme/api, tag: 1.4.1}", &["1:38 split image.tag 1.4.1"]);
+    finds("git_repository: ghcr.io/acme/api\ngit_tag: 1.4.1\n", &[]);
+    lists("image_name: nginx\nimage_tag: 1.25\n", &["nginx:1.25"]);
+    lists("- {repo: github.com/acme/api, tag: v1}\n- {repo: acme/api, tag: v1}\n- image: {repo: acme/api, tag: v1}\n", &["acme/api:v1"]);
 }
 
 #[test]
@@ -146,6 +208,90 @@ fn an_alias_is_its_anchor() {
     finds("base: &b {repository: ghcr.io/acme/api}\nimage: {<<: *b, tag: 1.4.1}\n", &["2:22 split image.tag 1.4.1"]);
     finds("base: &b {repository: ghcr.io/acme/api, tag: 1}\nimage: {<<: [*b], pullPolicy: Always}\n", &["1:46 split base.tag 1"]);
     finds("a: &a {b: *a}\nimage: ghcr.io/acme/api:1\n", &["2:8 scalar image 1"]);
+}
+
+#[test]
+fn what_a_mapping_merges_in_counts_as_its_own_where_it_adds_to_it() {
+    finds("b: &b {tag: 1.4.1}\nc: {<<: *b, repository: ghcr.io/acme/api}\n", &["1:13 split c.tag 1.4.1"]);
+    finds(
+        "b: &b {repository: acme/api, tag: 1}\nc: {<<: *b, registry: ghcr.io}\n",
+        &["1:35 split c.tag 1 Shared { with: Repository(docker.io/acme/api) }"],
+    );
+    // The nearest counts: what stands here, then the first base with all that it merges in, then the second.
+    let bases = "a: &a {tag: 1}\nb: &b {<<: *a, x: y}\nc: &c {tag: 2}\n";
+    finds(&format!("{bases}d: {{<<: [*b, *c], repository: ghcr.io/acme/api}}"), &["1:13 split d.tag 1"]);
+    finds(&format!("{bases}d: {{<<: [*c, *b], repository: ghcr.io/acme/api}}"), &["3:13 split d.tag 2"]);
+    finds(&format!("{bases}d: {{<<: [*c, *b], repository: ghcr.io/acme/api, tag: 3}}"), &["4:54 split d.tag 3"]);
+    finds("b: &b {tag: 1, tag: 2}\nc: {<<: *b, repository: ghcr.io/acme/api}\n", &["1:21 split c.tag 2 DuplicateKey"]);
+    let digest = super::digest('a');
+    finds(
+        &format!("b: &b {{digest: '{digest}'}}\nc: {{<<: *b, repository: ghcr.io/acme/api, tag: 1}}\n"),
+        &["2:48 split c.tag 1@sha256:aaaaaaa"],
+    );
+    finds("images: [&a {newTag: 1}, {<<: *a, name: ghcr.io/acme/api}]", &["1:22 kustomize images[1].newTag 1"]);
+}
+
+#[test]
+fn a_tag_that_another_repository_shares_is_locked() {
+    let v = "v: &v 1.4.1\n";
+    let api = "api: {repository: ghcr.io/acme/api, tag: *v}\n";
+    let locked = |with: &str| format!("1:7 split api.tag 1.4.1 Shared {{ with: Repository({with}) }}");
+    for (other, with) in [
+        ("web: {repository: ghcr.io/acme/web, tag: *v}\n", "ghcr.io/acme/web"),
+        ("web: {name: acme/web, tag: *v}\n", "docker.io/acme/web"),
+        ("web: {image: nginx, imageTag: *v}\n", "docker.io/library/nginx"),
+        ("web: {registry: quay.io, repository: acme/api, tag: *v}\n", "quay.io/acme/api"),
+        ("images: [{name: nginx, newTag: *v}]\n", "docker.io/library/nginx"),
+        ("parameters: [{name: image, value: nginx}, {name: image.tag, value: *v}]\n", "docker.io/library/nginx"),
+        ("base: &b {tag: *v}\nweb: {<<: *b, repository: nginx}\n", "docker.io/library/nginx"),
+    ] {
+        finds(&format!("{v}{api}{other}"), &[&locked(with)]);
+    }
+    finds(
+        "web: {repository: nginx, tag: &v 1}\napi: {repository: ghcr.io/acme/api, tag: *v}\n",
+        &["1:34 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
+    );
+    finds(
+        "api: &api {repository: ghcr.io/acme/api, tag: 1}\nweb: {<<: *api, repository: nginx}\n",
+        &["1:47 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
+    );
+    finds(
+        "api: &api {p: &p x, repository: ghcr.io/acme/api, tag: 1}\nq: *p\nweb: {<<: *api, repository: nginx}\n",
+        &["1:53 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
+    );
+    let digest = super::digest('a');
+    finds(
+        &format!("api: {{repository: ghcr.io/acme/api, tag: 1, digest: &d '{digest}'}}\nweb: {{repository: nginx, digest: *d}}\n"),
+        &["1:42 split api.tag 1@sha256:aaaaaaa Shared { with: Repository(docker.io/library/nginx) }"],
+    );
+}
+
+#[test]
+fn two_watched_repositories_that_share_a_tag_are_both_locked() {
+    let text = "v: &v 1\na: {repository: ghcr.io/acme/api, tag: *v}\nb: {repository: ghcr.io/acme/web, tag: *v}\n";
+    let sites = scan(text.as_bytes(), &watch(&["ghcr.io/acme/*"])).unwrap();
+    let reasons: Vec<_> = sites.iter().map(|site| site.locked.as_ref().unwrap().to_string()).collect();
+    let reason = |with: &str| format!("an anchor shares its tag or digest with ghcr.io/acme/{with}, which would move along");
+    assert_eq!(reasons, [reason("web"), reason("api")]);
+}
+
+#[test]
+fn an_anchor_that_no_other_repository_uses_locks_nothing() {
+    let v = "v: &v 1.4.1\n";
+    let api = "api: {repository: ghcr.io/acme/api, tag: *v}\n";
+    for other in [
+        "labels: {version: *v}\n",
+        "web: {repository: ghcr.io/acme/web, tag: 1.4.1}\n",
+        "web: {repository: ghcr.io/acme/web, tag: ''}\nx: *v\n",
+        "a: {name: api, tag: *v}\n",
+        "a: {image: 'ghcr.io/acme/api:1.4.1', x: *v}\n".replace("ghcr.io/acme/api", "ghcr.io/acme/web").as_str(),
+        "git: {url: 'https://example.com/x', tag: *v}\n",
+    ] {
+        finds(&format!("{v}{api}{other}"), &["1:7 split api.tag 1.4.1"]);
+    }
+    // The same place read in two ways is no second reference.
+    finds("v: &v 1\na: {repository: charts, image: ghcr.io/acme/api, tag: *v}\n", &["1:7 split a.tag 1"]);
+    finds("a: &a {image: {repository: ghcr.io/acme/api, tag: 1}}\nb: *a\nc: {<<: *a}\n", &["1:51 split a.image.tag 1"]);
 }
 
 #[test]
@@ -241,4 +387,7 @@ fn all_references_are_those_for_sure() {
     lists("args: [--image=x:1, --flag=a:1, --other=ghcr.io/a/b:1]", &["x:1", "ghcr.io/a/b:1"]);
     lists("i: {repository: acme/api, tag: 1}\nj: {name: acme/api, tag: 1}\nimage: {name: api, tag: 1}\n", &["acme/api:1", "api:1"]);
     lists("images: [{name: x, newTag: v1}]", &["x:v1"]);
+    lists("image: nginx\nbaseImage: acme/x\nv: {image: {reference: w}}\n", &["nginx", "acme/x", "w"]);
+    lists("image: null\nuseImage: true\nimage: yes\nimage: 12\nimage:\nimage: Enabled\n", &[]);
+    lists("images: [picture.png, ghcr.io/acme/x]\nname: nginx\napp.kubernetes.io/name: nginx\nx: ghcr.io/acme/y\n", &["ghcr.io/acme/x"]);
 }

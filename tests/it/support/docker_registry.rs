@@ -36,7 +36,7 @@ impl DockerRegistry {
             let host = free_address();
             let mut process = spawn(directory.path(), &host, login.as_ref());
             if listens(&host, &mut process).await {
-                return Self { host, login, process, directory, http: Client::new() };
+                return Self { host, login, process, directory, http: Client::builder().timeout(Duration::from_secs(30)).build().unwrap() };
             }
             let _ = process.kill();
             let _ = process.wait();

@@ -1,0 +1,35 @@
+//! References without tag and digest: shown, so that nobody wonders why they never move; never edited.
+
+use granit_parser::ScalarStyle;
+
+use super::super::quote;
+use super::super::site::Shape;
+use super::locate::Located;
+use super::scalar::has_host;
+use super::{Finder, Reading};
+
+impl Finder<'_, '_> {
+    /// Reads a scalar in an image's place as a bare repository, unless a tag or a place for one stands beside it.
+    pub(super) fn bare(&self, node: usize) -> Option<Reading> {
+        let (value, style) = self.tree.scalar(node)?;
+        // Such as `image: true`, which switches something.
+        let is_string = style != ScalarStyle::Plain || !quote::retypes(value);
+        if !is_string || self.claimed.contains(&node) || !self.is_sure(value) {
+            return None;
+        }
+        // Flux's `ImageRepository` names what is to be listed, not what is to run.
+        if self.trail.kind() == Some("ImageRepository") {
+            return None;
+        }
+        let (written, repository) = self.bare_repository(value, None)?;
+        let located = Located::new(self.tree, node)?;
+        let (at, locked) = (located.position(&(0..value.len())), located.locked());
+        Some(Reading { shape: Shape::Scalar, written, repository, tag: None, digest: None, locked, at })
+    }
+
+    /// Says whether a value is a repository for sure; `images` lists pictures, too.
+    fn is_sure(&self, value: &str) -> bool {
+        let is_plural = || self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
+        !self.watch.is_everything() || has_host(value) || !is_plural()
+    }
+}

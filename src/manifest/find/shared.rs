@@ -1,0 +1,69 @@
+//! Sites that share their tag or digest, through an anchor or a merge, with a reference to another repository.
+//!
+//! An edit at the anchor would move that other one along, whether it is watched or not: such sites are locked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use super::super::site::{Locked, Slot};
+use super::super::tree::{Kind, Tree, Unreadable};
+use super::super::watch::Watch;
+use super::{Draft, Finder};
+use crate::image::Repository;
+
+/// Locks the drafts that share a slot with another repository.
+pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadable> {
+    let anchored = anchored(tree);
+    let is_anchored = |slot: &Slot| {
+        let next = anchored.partition_point(|nodes| nodes.end <= slot.scalar.node);
+        anchored.get(next).is_some_and(|nodes| nodes.contains(&slot.scalar.node))
+    };
+    if !drafts.iter().flat_map(slots).any(is_anchored) {
+        return Ok(());
+    }
+    // Only split forms reach their tag through an alias; those of all repositories are looked for.
+    let any = Watch::any();
+    let mut finder = Finder::new(tree, &any);
+    finder.only_pairs = true;
+    let others = finder.run()?;
+    // Where this watch reads a place as another repository than the one that is watched there, the latter counts.
+    let watched: HashMap<&str, &Repository> = drafts.iter().map(|draft| (draft.path.as_str(), &draft.repository)).collect();
+    let mut users: BTreeMap<usize, Vec<Repository>> = BTreeMap::new();
+    for other in drafts.iter().chain(&others) {
+        let repository = watched.get(other.path.as_str()).copied().unwrap_or(&other.repository);
+        for slot in slots(other) {
+            let users = users.entry(slot.in_text.start).or_default();
+            // Two tell that a slot is shared.
+            if users.len() < 2 && !users.contains(repository) {
+                users.push(repository.clone());
+            }
+        }
+    }
+    for draft in drafts {
+        let other = slots(draft).filter_map(|slot| users.get(&slot.in_text.start)).flatten().find(|&user| *user != draft.repository);
+        if let Some(with) = other.cloned() {
+            draft.locked.get_or_insert(Locked::Shared { with });
+        }
+    }
+    Ok(())
+}
+
+fn slots(draft: &Draft) -> impl Iterator<Item = &Slot> {
+    let tag = draft.tag.as_ref().and_then(|part| part.slot.as_ref());
+    tag.into_iter().chain(draft.digest.as_ref().and_then(|part| part.slot.as_ref()))
+}
+
+/// Returns the nodes that an alias leads to, with all below them, as ranges in order that do not overlap.
+fn anchored(tree: &Tree<'_>) -> Vec<Range<usize>> {
+    let targets = tree.nodes.iter().filter_map(|node| if let Kind::Alias(target) = node.kind { Some(target) } else { None });
+    let mut ranges: Vec<Range<usize>> = targets.map(|target| target..tree.nodes[target].end).collect();
+    ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    // Nodes nest: what starts within another range ends within it.
+    let mut end = 0;
+    ranges.retain(|range| {
+        let is_new = range.start >= end;
+        end = end.max(range.end);
+        is_new
+    });
+    ranges
+}
