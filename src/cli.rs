@@ -120,7 +120,11 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
 
 /// Reads the policy file and goes on with it; prints all its mistakes and exits with 64 if it has any.
 fn with_settings(path: &std::path::Path, then: impl FnOnce(Settings) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    match config::load(path, &std::env::vars_os().collect()) {
+    go_on_with(config::load(path, &std::env::vars_os().collect()), then)
+}
+
+fn go_on_with(loaded: Result<Settings, config::Report>, then: impl FnOnce(Settings) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match loaded {
         Ok(settings) => then(settings),
         Err(report) => {
             anstream::eprintln!("{}", report.render(true));
@@ -129,12 +133,13 @@ fn with_settings(path: &std::path::Path, then: impl FnOnce(Settings) -> anyhow::
     }
 }
 
-/// As [`with_settings`], but goes on without where there is no policy file at the default place.
+/// As [`with_settings`], for commands that need little of the policy file: they go on where none is at the default place, and
+/// without secrets that they may never use.
 fn with_optional_settings(path: &std::path::Path, then: impl FnOnce(Option<Settings>) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     if path == std::path::Path::new(DEFAULT_POLICY_FILE) && !path.exists() {
         return then(None);
     }
-    with_settings(path, |settings| then(Some(settings)))
+    go_on_with(config::load_without_secrets(path, &std::env::vars_os().collect()), |settings| then(Some(settings)))
 }
 
 /// Starts logging for a command whose result is on standard output: only what `level` says, unless asked for more.

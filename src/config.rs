@@ -6,6 +6,7 @@
 //! errors are brought to the line and column they are about.
 
 mod environments;
+mod hints;
 mod hosts;
 mod images;
 mod layers;
@@ -40,6 +41,7 @@ pub struct Settings {
     pub http: http::Config,
     /// How logs are written.
     pub telemetry: telemetry::Config,
+    hints: Vec<String>,
 }
 
 /// Environment variables by name; its `Debug` shows no values, since secrets are among them.
@@ -77,7 +79,23 @@ impl std::fmt::Debug for Variables {
 /// # Errors
 /// All mistakes at once.
 pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
-    settings(layers::read(path)?, variables)
+    settings(layers::read(path)?, variables, Presence::Demanded)
+}
+
+/// As [`load`], but for those who need few of the secrets or none, such as a look at a checkout on a developer's machine:
+/// secrets, keys and certificates that the policy file names need not be there. Whoever does need one is told at its first use.
+///
+/// # Errors
+/// All other mistakes at once.
+pub fn load_without_secrets(path: &Path, variables: &Variables) -> Result<Settings, Report> {
+    settings(layers::read(path)?, variables, Presence::Deferred)
+}
+
+/// Whether what the policy file names beside itself (secrets, keys, certificates) has to be there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Demanded,
+    Deferred,
 }
 
 /// Reads a policy file that is at hand as text; relative paths in it start from the current directory.
@@ -85,12 +103,12 @@ pub fn load(path: &Path, variables: &Variables) -> Result<Settings, Report> {
 /// # Errors
 /// All mistakes at once, under the name given.
 pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
-    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables)
+    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables, Presence::Demanded)
 }
 
-fn settings(mut sources: Vec<Source>, variables: &Variables) -> Result<Settings, Report> {
+fn settings(mut sources: Vec<Source>, variables: &Variables, presence: Presence) -> Result<Settings, Report> {
     let (table, findings) = layers::join(&mut sources, variables)?;
-    let mut context = read::Context::new(&sources, variables);
+    let mut context = read::Context::new(&sources, variables, presence);
     findings.into_iter().for_each(|finding| finding.tell(&mut context));
     let whole = Node { at: Span { source: 0, start: 0, end: 0 }, value: Value::Table(table) };
     let root = <tables::Root as read::Read>::read(&whole, &mut context);
@@ -115,7 +133,10 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     }
     let hosts = hosts::registries(root.registries, context);
     let environments = environments::environments(root.environments, context);
-    let images = images::images(root.images.unwrap_or_default(), &names, context);
+    let images = root.images.unwrap_or_default();
+    let mut hints = hints::unreachable(&images, &names, context);
+    hints.extend(hints::unknown_authors(&environments));
+    let images = images::images(images, &names, context);
     let watch = root.watch?;
     let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
     Some(Settings {
@@ -123,6 +144,7 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
         registry: registry::Config { hosts, docker_config, ..registry::Config::default() },
         http: watch.http,
         telemetry: watch.telemetry,
+        hints,
     })
 }
 
@@ -134,6 +156,12 @@ fn docker_config(variables: &Variables) -> Option<PathBuf> {
 }
 
 impl Settings {
+    /// Says what is no mistake, yet most likely not what was meant: one sentence each, without a full stop.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+
     /// Says in a few words what is configured: `3 images, 2 environments, 1 registry`.
     #[must_use]
     pub fn summary(&self) -> String {

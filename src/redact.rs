@@ -61,17 +61,31 @@ pub enum SecretSource {
         /// Its value.
         value: Secret,
     },
+    /// An environment variable that had no value when the policy file was read by someone who may not need it.
+    Unset {
+        /// The variable's name.
+        name: String,
+    },
 }
 
 /// A secret that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("reading the secret file {}", path.display())]
-pub struct SecretError {
-    /// The file.
-    pub path: PathBuf,
-    /// Why not.
-    #[source]
-    pub cause: std::io::Error,
+pub enum SecretError {
+    /// Its file cannot be used.
+    #[error("reading the secret file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Its environment variable is empty or not set.
+    #[error("the environment variable {name}, which is to hold the secret, is not set")]
+    Unset {
+        /// The variable.
+        name: String,
+    },
 }
 
 impl SecretSource {
@@ -81,12 +95,13 @@ impl SecretSource {
     /// Reads the secret.
     ///
     /// # Errors
-    /// If the file cannot be read, is larger than 64 KiB, is empty or is no UTF-8.
+    /// If the file cannot be read, is larger than 64 KiB, is empty or is no UTF-8, or if the variable is not set.
     pub fn read(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Env { value, .. } => Ok(value.clone()),
+            Self::Unset { name } => Err(SecretError::Unset { name: name.clone() }),
             Self::File(path) => {
-                let fail = |cause| SecretError { path: path.clone(), cause };
+                let fail = |cause| SecretError::File { path: path.clone(), cause };
                 let invalid = |what: &str| fail(std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned()));
                 let mut text = String::new();
                 let mut file = std::fs::File::open(path).map_err(fail)?.take(Self::LARGEST + 1);

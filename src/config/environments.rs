@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read::{Context, Keys, Located, ReadTable, printable};
@@ -28,7 +29,7 @@ impl ReadTable for Environment {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
         let url = keys.required::<Located<String>>(
             "url",
-            "Where the Git repository is: https, ssh, git@host:path or a local path.",
+            "Where the Git repository is: https, ssh, git@host:path or a local path; `./` starts from this file's folder.",
             r#""https://git.example.com/acme/environments.git""#,
         );
         let branch = keys.optional::<Located<String>>("branch", "The branch. Default: the remote's HEAD.", r#""main""#);
@@ -38,9 +39,10 @@ impl ReadTable for Environment {
             r#"["clusters/prod/**", "!**/vendor/**"]"#,
         );
         let auth = keys.optional("auth", "The credential.", r#"{ username = "bot", password = { env = "GIT_TOKEN" } }"#);
-        let author = keys.optional::<Located<String>>(
+        let author = keys.defaulted::<Located<String>>(
             "author",
-            "Who commits. Default: \"Tagboat <tagboat@localhost>\".",
+            "Who commits; many forges want an address that they know.",
+            r#""Tagboat <tagboat@localhost>""#,
             r#""Tagboat <tagboat@example.com>""#,
         );
         let ca_file = keys.optional::<ExistingFile>(
@@ -48,11 +50,12 @@ impl ReadTable for Environment {
             "A PEM file of certificate authorities that are trusted beside the system's.",
             r#""/etc/tagboat/ca.pem""#,
         );
-        let timeout = keys.optional::<Timeout>("timeout", "The deadline of one fetch or push. Default: \"2m\".", r#""2m""#);
-        let history = keys.optional::<Whole<1, 100_000>>(
+        let timeout = keys.defaulted::<Timeout>("timeout", "The deadline of one fetch or push.", r#""2m""#, r#""5m""#);
+        let history = keys.defaulted::<Whole<1, 100_000>>(
             "history",
-            "How many commits are looked at for versions that someone took out again. Default: 200.",
+            "How many commits are looked at for versions that someone took out again.",
             "200",
+            "1000",
         );
         let context = &mut *keys.context;
         let branch = branch.and_then(|branch| parsed(&branch, check_branch, context));
@@ -80,7 +83,7 @@ impl ReadTable for Environment {
     }
 }
 
-fn default_author() -> Author {
+pub(super) fn default_author() -> Author {
     Author { name: "Tagboat".to_owned(), email: "tagboat@localhost".to_owned() }
 }
 
@@ -123,7 +126,21 @@ fn remote(url: &Located<String>, context: &mut Context<'_>) -> Option<environmen
         let part = context.part(url.at, &url.value, &(query + 1..url.value.len()));
         context.conceal(part);
     }
-    parsed(url, environment::RemoteUrl::parse, context)
+    let remote = parsed(url, environment::RemoteUrl::parse, context)?;
+    if url.value.starts_with('.') { from_folder(url, context) } else { Some(remote) }
+}
+
+/// Reads a relative local path, which starts from the folder of the file it is written in.
+fn from_folder(url: &Located<String>, context: &mut Context<'_>) -> Option<environment::RemoteUrl> {
+    let path = context.folder(url.at).join(&url.value);
+    // Without the dots in between; a relative path keeps one in front, by which it is known as a path.
+    let path: PathBuf = path.components().collect();
+    let path = if path.is_absolute() || path.starts_with(".") || path.starts_with("..") { path } else { Path::new(".").join(path) };
+    match path.to_str().map(environment::RemoteUrl::parse) {
+        Some(Ok(remote)) => Some(remote),
+        Some(Err(error)) => context.mistake(url.at, format!("the path from this file's folder cannot be used: {error}"), None),
+        None => context.mistake(url.at, "the path of this file's folder is no UTF-8", None),
+    }
 }
 
 /// Finds a credential in a remote: a password in front of any host, or anything in front of one that is reached over http.

@@ -16,15 +16,15 @@ impl ReadTable for registry::Host {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
         let default = Self::default();
         let auth = keys.optional("auth", "The credential.", r#"{ username = "bot", password = { file = "/run/secrets/ghcr" } }"#);
-        let concurrency = keys.optional::<Whole<1, 256>>("concurrency", "Requests in flight at once. Default: 8.", "8");
+        let concurrency = keys.defaulted::<Whole<1, 256>>("concurrency", "Requests in flight at once.", "8", "2");
         let rate = keys.optional::<Rate>("rate", "How many requests may be sent in a time. Default: no limit of ours.", r#""20/s""#);
-        let plain_http = keys.optional("plain_http", "Speak HTTP without TLS; credentials travel in the clear.", "true");
+        let plain_http = keys.defaulted("plain_http", "Speak HTTP without TLS; credentials travel in the clear.", "false", "true");
         let ca_file = keys.optional::<ExistingFile>(
             "ca_file",
             "A PEM file of certificate authorities that are trusted beside the system's.",
             r#""/etc/tagboat/ca.pem""#,
         );
-        let timeout = keys.optional::<Timeout>("timeout", "The deadline of one request. Default: \"30s\".", r#""30s""#);
+        let timeout = keys.defaulted::<Timeout>("timeout", "The deadline of one request.", r#""30s""#, r#""1m""#);
         let token_hosts = keys.optional::<Vec<Host>>(
             "token_hosts",
             "Further hosts that may be sent the credential in exchange for a token.",

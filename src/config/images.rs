@@ -11,9 +11,10 @@ use crate::policy::Policy;
 
 /// An image rule, as far as it could be read.
 pub(super) struct Image {
-    repository: Option<RepositoryPattern>,
+    pub(super) repository: Option<RepositoryPattern>,
     policy: Option<Policy>,
-    environments: Vec<Located<String>>,
+    /// Empty means all.
+    pub(super) environments: Vec<Located<String>>,
     paths: Option<PathList>,
     interval: Option<Duration>,
 }
@@ -25,9 +26,10 @@ impl ReadTable for Image {
             "The repository, or a pattern of repositories: `*` within a component, `**` across components.",
             r#""ghcr.io/acme/api""#,
         );
-        let policy = keys.optional::<Policy>(
+        let policy = keys.defaulted::<Policy>(
             "policy",
-            "How a tag is chosen: one order and any conditions. Default: { update = \"minor\" }.",
+            "How a tag is chosen: one order and any conditions.",
+            r#"{ update = "minor" }"#,
             r#"{ semver = "^1.4" }"#,
         );
         let environments = keys.optional::<Vec<Located<String>>>("environments", "In which environments. Default: all.", r#"["prod"]"#);
@@ -56,8 +58,12 @@ impl Image {
     fn scope(&self) -> Option<(String, Vec<&str>, &[String])> {
         let mut environments: Vec<&str> = self.environments.iter().map(|name| name.value.as_str()).collect();
         environments.sort_unstable();
-        let paths = self.paths.as_ref().map_or(&[][..], |paths| paths.written.as_slice());
-        self.repository.as_ref().map(|repository| (repository.to_string(), environments, paths))
+        self.repository.as_ref().map(|repository| (repository.to_string(), environments, self.written_paths()))
+    }
+
+    /// The path patterns of its own; none means the environment's.
+    pub(super) fn written_paths(&self) -> &[String] {
+        self.paths.as_ref().map_or(&[], |paths| &paths.written)
     }
 
     fn rule(self) -> Option<ImageRule> {

@@ -13,20 +13,11 @@ use std::path::{Path, PathBuf};
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, ValueKind};
 
 use super::Variables;
-use super::read::{Context, describe, nearest, printable};
+use super::read::{Context, Key, describe, nearest, printable};
 use super::report::{Mistake, Report};
 use super::source::{Entry, Node, Source, Span, SyntaxError, Table, Value, likely_secrets, merge, parse, speaks_of_secrets};
 use super::tables::Watch;
 use super::values::file_error;
-
-/// What holds unless the files or the environment say otherwise.
-const DEFAULTS: &str = r#"[watch]
-interval = "5m"
-state_dir = "/var/lib/tagboat"
-listen = "off"
-log = "text"
-log_level = "info"
-"#;
 
 const WATCH: &str = "watch";
 const PREFIX: &str = "TAGBOAT_WATCH__";
@@ -148,7 +139,8 @@ fn syntax(source: &Source, error: &SyntaxError) -> Mistake {
 
 /// Replaces `[watch]` by what holds after all layers.
 fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, findings: &mut Vec<Finding>) {
-    let known: Vec<&str> = describe::<Watch>().0.iter().map(|key| key.name).collect();
+    let keys = describe::<Watch>().0;
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let mut accepted = Map::new();
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("TAGBOAT_") && name.contains("__")) {
         let key = name.strip_prefix(PREFIX).map(str::to_ascii_lowercase);
@@ -173,13 +165,13 @@ fn overlay(root: &mut Table, sources: &mut Vec<Source>, variables: &Variables, f
         }
     };
     let Value::Table(mut settings) = files.node.value else { return };
-    let defaults = sources.len();
-    sources.push(Source::new("built-in defaults".to_owned(), DEFAULTS.to_owned(), Path::new("")));
-    let mut built_in = match parse(defaults, DEFAULTS).map(|mut table| table.remove(WATCH)) {
+    let defaults = defaults(&keys);
+    let mut built_in = match parse(sources.len(), &defaults).map(|mut table| table.remove(WATCH)) {
         Ok(Some(Entry { node: Node { value: Value::Table(table), .. }, .. })) => table,
         _ => Table::new(),
     };
-    for (key, value) in layered(&settings, accepted).unwrap_or_default() {
+    sources.push(Source::new("built-in defaults".to_owned(), defaults.clone(), Path::new("")));
+    for (key, value) in layered(&defaults, &settings, accepted).unwrap_or_default() {
         match value.origin() {
             Some(FILES) => {}
             None => {
@@ -205,10 +197,16 @@ fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_ascii_uppercase())
 }
 
+/// What holds unless the files or the environment say otherwise.
+fn defaults(keys: &[Key]) -> String {
+    let lines = keys.iter().filter_map(|key| key.default.map(|default| format!("{} = {default}\n", key.name)));
+    std::iter::once(format!("[{WATCH}]\n")).chain(lines).collect()
+}
+
 /// Lets the `config` crate decide which layer each setting is taken from; its origin tells.
-fn layered(files: &Table, variables: Map<String, String>) -> Result<Map<String, config::Value>, ConfigError> {
+fn layered(defaults: &str, files: &Table, variables: Map<String, String>) -> Result<Map<String, config::Value>, ConfigError> {
     Config::builder()
-        .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+        .add_source(File::from_str(defaults, FileFormat::Toml))
         .add_source(FileLayer(files.clone()))
         .add_source(Environment::with_prefix("TAGBOAT").prefix_separator("_").separator("__").source(Some(variables)))
         .build()?

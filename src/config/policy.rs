@@ -15,24 +15,31 @@ impl ReadTable for Policy {
         let filter = keys.optional::<String>("filter", "A regular expression that tags must match.", "'^main-(?P<build>\\d+)$'");
         let extract = keys.optional::<String>("extract", "What the order compares, made from the groups of `filter`.", r#""$build""#);
         let exclude = keys.optional::<Vec<String>>("exclude", "Regular expressions of tags that are never taken.", "['-debug$']");
-        let prerelease = keys.optional::<Prerelease>(
+        let prerelease = keys.defaulted::<Prerelease>(
             "prerelease",
-            "Whether prereleases may be taken: false (the default), true, or a list of the kinds that may.",
+            "Whether prereleases may be taken: false, true, or a list of the kinds that may.",
+            "false",
             r#"["rc"]"#,
         );
-        let variant = keys.optional::<Variant>(
+        let variant = keys.defaulted::<Variant>(
             "variant",
-            "Which variants may be taken: \"same\" as the site's current tag (the default), \"any\", or one such as \"alpine\".",
+            "Which variants may be taken: \"same\" as the site's current tag, \"any\", or one such as \"alpine\".",
+            r#""same""#,
             r#""alpine""#,
         );
-        let precision = keys.optional::<OneOf<Precision>>(
+        let precision = keys.defaulted::<OneOf<Precision>>(
             "precision",
-            "How many numeric parts a tag has: the \"same\" number as the current tag (the default) or \"any\".",
+            "How many numeric parts a tag has: the \"same\" number as the current tag or \"any\".",
+            r#""same""#,
             r#""any""#,
         );
-        let strict =
-            keys.optional::<bool>("strict", "Read the whole tag as a semantic version, as Flux does: its suffix is a prerelease.", "true");
-        let downgrade = keys.optional::<bool>("downgrade", "Let the policy lower a site that is ahead of it. Default: false.", "true");
+        let strict = keys.defaulted::<bool>(
+            "strict",
+            "Read the whole tag as a semantic version, as Flux does: its suffix is a prerelease.",
+            "false",
+            "true",
+        );
+        let downgrade = keys.defaulted::<bool>("downgrade", "Let the policy lower a site that is ahead of it.", "false", "true");
         // A template whose filter could not even be read would be blamed for the filter's absence.
         let extract = extract.filter(|_| filter.is_some() || !keys.has("filter"));
         let config = Config {

@@ -5,12 +5,13 @@
 //! mistakes) and, when it is run over an empty table, the JSON Schema.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
 use super::report::{Mistake, Report};
 use super::source::{Entry, Node, Source, Span, Table, Value, names_a_secret};
-use super::{Variables, schema};
+use super::{Presence, Variables, schema};
 
 /// Something that can be read from one value.
 pub(super) trait Read: Sized {
@@ -93,6 +94,8 @@ impl<T: Read> Read for Located<T> {
 pub(super) struct Context<'a> {
     pub(super) sources: &'a [Source],
     pub(super) variables: &'a Variables,
+    /// Whether secrets and other files have to be there.
+    pub(super) presence: Presence,
     mistakes: Vec<(Place, String, Option<String>)>,
     concealed: Vec<Span>,
 }
@@ -103,8 +106,8 @@ enum Place {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(sources: &'a [Source], variables: &'a Variables) -> Self {
-        Self { sources, variables, mistakes: Vec::new(), concealed: Vec::new() }
+    pub(super) fn new(sources: &'a [Source], variables: &'a Variables, presence: Presence) -> Self {
+        Self { sources, variables, presence, mistakes: Vec::new(), concealed: Vec::new() }
     }
 
     /// Notes a mistake; returns none, for the caller to return.
@@ -141,6 +144,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Returns the folder that relative paths at a place start from.
+    pub(super) fn folder(&self, at: Span) -> &'a Path {
+        self.sources.get(at.source).map_or(Path::new(""), |source| &source.folder)
+    }
+
     /// Says where a place is, for another message: `tagboat.toml:3:1`.
     pub(super) fn describe(&self, at: Span) -> String {
         let Some(source) = self.sources.get(at.source) else { return String::new() };
@@ -170,6 +178,8 @@ impl<'a> Context<'a> {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// What holds if it is left out, in TOML; none where that is no value of the key's own.
+    pub(super) default: Option<&'static str>,
     /// An example value, in TOML.
     pub(super) example: &'static str,
     pub(super) required: bool,
@@ -202,13 +212,29 @@ impl<'t, 'c, 'a> Keys<'t, 'c, 'a> {
 
     /// Reads a key that may be left out.
     pub(super) fn optional<T: Read>(&mut self, name: &'static str, about: &'static str, example: &'static str) -> Option<T> {
-        self.known.push(Key { name, about, example, required: false, schema: T::schema });
+        self.known.push(Key { name, about, default: None, example, required: false, schema: T::schema });
+        self.value(name)
+    }
+
+    /// Reads a key that may be left out and tells what then holds; the caller sees to it that it does.
+    pub(super) fn defaulted<T: Read>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        default: &'static str,
+        example: &'static str,
+    ) -> Option<T> {
+        self.known.push(Key { name, about, default: Some(default), example, required: false, schema: T::schema });
+        self.value(name)
+    }
+
+    fn value<T: Read>(&mut self, name: &str) -> Option<T> {
         self.table.get(name).and_then(|entry| T::read(&entry.node, self.context))
     }
 
     /// Reads a key that must be there.
     pub(super) fn required<T: Read>(&mut self, name: &'static str, about: &'static str, example: &'static str) -> Option<T> {
-        self.known.push(Key { name, about, example, required: true, schema: T::schema });
+        self.known.push(Key { name, about, default: None, example, required: true, schema: T::schema });
         match self.table.get(name) {
             Some(entry) => T::read(&entry.node, self.context),
             None => self.context.mistake(self.at, format!("`{name}` is missing"), Some(format!("for example: {name} = {example}"))),
@@ -352,7 +378,7 @@ fn quoted(keys: &[&str], between: &str) -> String {
 /// Runs a table's description over an empty table.
 pub(super) fn describe<T: ReadTable>() -> (Vec<Key>, Vec<Rule>) {
     let (table, variables) = (BTreeMap::new(), Variables::default());
-    let mut context = Context::new(&[], &variables);
+    let mut context = Context::new(&[], &variables, Presence::Deferred);
     let mut keys = Keys::of_nothing(&table, &mut context);
     // The value and its mistakes are of no interest; what was asked for is.
     let _ = T::read(&mut keys);

@@ -44,18 +44,25 @@ pub(super) fn of_table<T: ReadTable>() -> Json {
 
 fn property(key: &Key) -> Json {
     let mut schema = Map::new();
-    schema.insert("description".to_owned(), json!(key.about));
+    let about = match key.default {
+        Some(default) => format!("{} Default: {default}.", key.about),
+        None => key.about.to_owned(),
+    };
+    schema.insert("description".to_owned(), json!(about));
     if let Json::Object(own) = (key.schema)() {
         schema.extend(own);
     }
-    if let Some(example) = example(key.example) {
+    if let Some(default) = key.default.and_then(to_json) {
+        schema.insert("default".to_owned(), default);
+    }
+    if let Some(example) = to_json(key.example) {
         schema.insert("examples".to_owned(), json!([example]));
     }
     Json::Object(schema)
 }
 
-/// Turns an example from TOML into JSON.
-fn example(text: &str) -> Option<Json> {
-    let table: toml::Table = toml::from_str(&format!("example = {text}")).ok()?;
-    serde_json::to_value(table.get("example")?).ok()
+/// Turns a value from TOML into JSON.
+fn to_json(text: &str) -> Option<Json> {
+    let table: toml::Table = toml::from_str(&format!("value = {text}")).ok()?;
+    serde_json::to_value(table.get("value")?).ok()
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::Presence;
 use super::read::{Context, Keys, Located, Read, ReadTable, conceal_all};
 use super::source::{Node, Value};
 use super::values::{ExistingFile, FilePath, file_error};
-use crate::redact::{Secret, SecretSource};
+use crate::redact::{Secret, SecretError, SecretSource};
 use crate::{environment, registry};
 
 /// Refuses anything but a table where a secret's source belongs, and keeps it from being shown.
@@ -42,18 +43,31 @@ impl ReadTable for Kept {
             keys.optional::<Located<String>>("env", "An environment variable that holds the secret, read at start.", r#""TOKEN""#);
         keys.one_of(&[&["file"], &["env"]])?;
         if let Some(file) = file {
-            let source = SecretSource::File(file.value.0);
-            return match source.read() {
-                Ok(_) => Some(Self(source)),
-                Err(error) => keys.context.mistake(file.at, format!("the secret is not there: {}", file_error(&error.cause)), None),
-            };
+            return kept_in_file(file, keys.context).map(Self);
         }
-        let Located { value: name, at } = variable?;
-        match keys.context.variables.get(&name) {
-            Some("") => keys.context.mistake(at, "the environment variable is empty", None),
-            Some(value) => Some(Self(SecretSource::Env { value: Secret::new(value), name })),
-            None => keys.context.mistake(at, "the environment variable is not set", None),
-        }
+        kept_in_variable(variable?, keys.context).map(Self)
+    }
+}
+
+fn kept_in_file(file: Located<FilePath>, context: &mut Context<'_>) -> Option<SecretSource> {
+    let source = SecretSource::File(file.value.0);
+    if context.presence == Presence::Deferred {
+        return Some(source);
+    }
+    match source.read() {
+        Ok(_) => Some(source),
+        Err(SecretError::File { cause, .. }) => context.mistake(file.at, format!("the secret is not there: {}", file_error(&cause)), None),
+        Err(error @ SecretError::Unset { .. }) => context.mistake(file.at, error.to_string(), None),
+    }
+}
+
+fn kept_in_variable(name: Located<String>, context: &mut Context<'_>) -> Option<SecretSource> {
+    let Located { value: name, at } = name;
+    match context.variables.get(&name) {
+        Some(value) if !value.is_empty() => Some(SecretSource::Env { value: Secret::new(value), name }),
+        _ if context.presence == Presence::Deferred => Some(SecretSource::Unset { name }),
+        Some(_) => context.mistake(at, "the environment variable is empty", None),
+        None => context.mistake(at, "the environment variable is not set", None),
     }
 }
 

@@ -58,35 +58,31 @@ pub(super) struct Watch {
 
 impl ReadTable for Watch {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
-        let interval = keys.optional::<Interval>(
-            "interval",
-            "How often each repository is listed, give or take some jitter. Default: \"5m\".",
-            r#""5m""#,
-        );
-        let state_dir = keys.optional::<FilePath>(
+        let interval =
+            keys.defaulted::<Interval>("interval", "How often each repository is listed, give or take some jitter.", r#""5m""#, r#""15m""#);
+        let state_dir = keys.defaulted::<FilePath>(
             "state_dir",
-            "Where bare clones and the state file are kept; caches, safe to delete. Default: \"/var/lib/tagboat\".",
+            "Where bare clones and the state file are kept; caches, safe to delete.",
             r#""/var/lib/tagboat""#,
+            r#""state""#,
         );
-        let listen = keys.optional::<Listen>(
-            "listen",
-            "The address and port for health, metrics, status and webhooks. Default: \"off\".",
-            r#""0.0.0.0:8080""#,
-        );
+        let listen = keys.defaulted::<Listen>("listen", "The address and port for health and metrics.", r#""off""#, r#""0.0.0.0:8080""#);
         let docker_config = keys.optional::<ExistingFile>(
             "docker_config",
             "Docker's config file, for the credentials of registries without `auth`. \
              Default: config.json in $DOCKER_CONFIG or ~/.docker, if it is there.",
             r#""/run/secrets/docker/config.json""#,
         );
-        let log = keys.optional::<OneOf<telemetry::Format>>(
+        let log = keys.defaulted::<OneOf<telemetry::Format>>(
             "log",
-            "The form of log lines: \"text\" for people (the default) or \"json\" for machines.",
+            "The form of log lines: \"text\" for people or \"json\" for machines.",
+            r#""text""#,
             r#""json""#,
         );
-        let log_level = keys.optional::<LogLevel>(
+        let log_level = keys.defaulted::<LogLevel>(
             "log_level",
-            "Which log lines are written: a level, or levels by module. Default: \"info\".",
+            "Which log lines are written: a level, or levels by module.",
+            r#""info""#,
             r#""info,tagboat::registry=debug""#,
         );
         Some(Self {

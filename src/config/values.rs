@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::Presence;
 use super::read::{Context, Located, Read, printable, suggest};
 use super::source::{Node, Value};
 use crate::environment::Paths;
@@ -159,12 +160,11 @@ impl Read for FilePath {
 
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let path = text("a path", node, context)?;
-        let folder = context.sources.get(node.at.source).map(|source| source.folder.clone()).unwrap_or_default();
-        Some(Self(folder.join(path)))
+        Some(Self(context.folder(node.at).join(path)))
     }
 }
 
-/// The path of a file that is there.
+/// The path of a file that is there, or will be when it is used.
 pub(super) struct ExistingFile(pub(super) PathBuf);
 
 impl Read for ExistingFile {
@@ -174,6 +174,9 @@ impl Read for ExistingFile {
 
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let path = FilePath::read(node, context)?.0;
+        if context.presence == Presence::Deferred {
+            return Some(Self(path));
+        }
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => Some(Self(path)),
             Ok(_) => context.mistake(node.at, "this is no file", None),

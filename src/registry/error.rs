@@ -337,7 +337,8 @@ impl Cause {
                 format!("if it may have the credential, add it to `token_hosts` of [registry.\"{registry}\"]")
             }
             Self::CredentialHelper { .. } => format!("give the credential as `auth` of [registry.\"{registry}\"]"),
-            Self::Secret(_) => "see whether the file is mounted and may be read".to_owned(),
+            Self::Secret(SecretError::File { .. }) => "see whether the file is mounted and may be read".to_owned(),
+            Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
             Self::Shared(cause) => return cause.hint(registry),
             _ => return None,

@@ -1,10 +1,12 @@
 //! Tests of the config module as its users see it.
 
 mod fixtures;
+mod hints;
 mod layers;
 mod robustness;
 mod samples;
 mod schema;
+mod secrets;
 
 use tagboat::config::Variables;
 

@@ -102,6 +102,42 @@ fn paths_in_a_file_start_from_its_folder() {
 }
 
 #[test]
+fn a_relative_repository_starts_from_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("policy");
+    fs::create_dir(&below).unwrap();
+    let remote = |url: &str| {
+        fs::write(below.join("tagboat.toml"), POLICY.replace("https://git.example.com/e.git", url)).unwrap();
+        load(&below.join("tagboat.toml"), &super::variables()).unwrap().engine.environments[0].git.url.to_string()
+    };
+    let absolute = |path: &str| folder.path().join(path).display().to_string();
+    assert_eq!(remote("./env.git"), absolute("policy/env.git"));
+    assert_eq!(remote("../env.git"), absolute("policy/../env.git"));
+    assert_eq!(remote("."), absolute("policy"));
+    assert_eq!(remote("/srv/env.git"), "/srv/env.git");
+    assert_eq!(remote("file:///srv/env.git"), "file:///srv/env.git");
+    assert_eq!(remote("git@git.example.com:./env.git"), "git@git.example.com:./env.git");
+}
+
+#[test]
+fn a_relative_repository_stays_a_path_below_a_relative_folder() {
+    let settings = load(Path::new("tests/fixtures/config/valid/repository_beside_the_file.toml"), &super::variables()).unwrap();
+    assert_eq!(settings.engine.environments[0].git.url.to_string(), "./tests/fixtures/config/valid/environments.git");
+    let text = load_with(&POLICY.replace("https://git.example.com/e.git", "./env.git"), &[]).unwrap();
+    assert_eq!(text.engine.environments[0].git.url.to_string(), "./env.git");
+}
+
+#[test]
+fn a_folder_that_no_repository_can_be_in_is_told_with_the_url() {
+    let folder = tempfile::Builder::new().prefix("two words").tempdir().unwrap();
+    let file = folder.path().join("tagboat.toml");
+    fs::write(&file, POLICY.replace("https://git.example.com/e.git", "./env.git")).unwrap();
+    let report = load(&file, &super::variables()).unwrap_err();
+    assert_eq!(report.mistakes()[0].at.map(|at| (at.line, at.column)), Some((2, 7)), "{report}");
+    assert!(report.mistakes()[0].message.contains("from this file's folder"), "{report}");
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let report = |path: &Path| load(path, &super::variables()).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! Whatever the text: a report or settings, never a panic, and no secret in the report.
 
 use std::fs;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -17,13 +18,13 @@ fn survive(text: &str) {
     }
 }
 
-fn corpus() -> Vec<String> {
+static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let fixtures = fs::read_dir("tests/fixtures/config/invalid").unwrap().map(|entry| entry.unwrap().path());
     let files = super::samples::samples().into_iter().chain(fixtures.filter(|path| path.extension().is_some_and(|e| e == "toml")));
     let mut files: Vec<_> = files.collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
-}
+});
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
@@ -45,8 +46,7 @@ proptest! {
         length in 0usize..30,
         piece in prop_oneof![prop::sample::select(WORDS).prop_map(str::to_owned), ".{0,3}"],
     ) {
-        let corpus = corpus();
-        let mut text: Vec<char> = file.get(&corpus).chars().collect();
+        let mut text: Vec<char> = file.get(&CORPUS).chars().collect();
         let from = from.index(text.len() + 1);
         let to = (from + length).min(text.len());
         text.splice(from..to, piece.chars());
@@ -135,4 +135,15 @@ fn a_password_below_its_key_is_not_shown() {
     let report = load_str("policy.toml", "[environment.prod]\nauth = { password\n{ = \"hunter2\" }\n", &super::variables()).unwrap_err();
     assert_eq!(report.mistakes()[0].at.map(|at| at.line), Some(3), "{report}");
     assert!(!report.to_string().contains("hunter2"), "{report}");
+}
+
+#[test]
+fn of_a_line_of_megabytes_only_what_is_near_a_mistake_is_kept() {
+    let long = "y".repeat(1_000_000);
+    let report = load_str("policy.toml", &format!("x = \"{long}\""), &super::variables()).unwrap_err();
+    assert!(report.to_string().contains("x = \"yyy"), "{report}");
+    assert!(format!("{report:?}").len() < 10_000);
+    let report = load_str("policy.toml", &format!("watch = {{ interval = \"{long}\", x = 5 }}"), &super::variables()).unwrap_err();
+    assert!(report.to_string().contains("--> policy.toml:1:1000026\n"), "{report}");
+    assert!(format!("{report:?}").len() < 10_000);
 }

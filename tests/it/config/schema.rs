@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use serde::Deserialize;
 use serde_json::Value;
-use tagboat::config::{load, schema};
+use tagboat::config::{load, load_str, schema};
 
 /// Visits every schema in the schema, with its path.
 fn visit(path: &str, schema: &Value, see: &mut dyn FnMut(&str, &Value)) {
@@ -24,7 +25,7 @@ fn valid(schema: &Value, value: &Value) -> bool {
     let all = |schemas: &Value| schemas.as_array().unwrap().iter().filter(|schema| valid(schema, value)).count();
     let length = |bound: &Value, length: usize| bound.as_u64().is_some_and(|bound| length as u64 >= bound);
     schema.as_object().unwrap().iter().all(|(keyword, bound)| match keyword.as_str() {
-        "$schema" | "title" | "description" | "examples" => true,
+        "$schema" | "title" | "description" | "default" | "examples" => true,
         "type" => match bound.as_str().unwrap() {
             "object" => value.is_object(),
             "array" => value.is_array(),
@@ -78,9 +79,44 @@ fn every_key_has_a_sentence_and_an_example_that_it_allows() {
             assert!(property["description"].as_str().is_some_and(|text| text.ends_with('.')), "{path}.{name}");
             let examples = property["examples"].as_array().unwrap();
             assert!(examples.iter().all(|example| valid(property, example)), "{path}.{name}: {examples:?}");
+            assert!(property.get("default").is_none_or(|default| valid(property, default)), "{path}.{name}");
         }
     });
     assert!(keys > 50, "{keys}");
+}
+
+/// Writes every default of a table of the schema as a line of TOML.
+fn defaults(table: &Value) -> String {
+    let properties = table["properties"].as_object().unwrap().iter();
+    let line = |(name, property): (&String, &Value)| {
+        let default = property.get("default")?;
+        Some(format!("{name} = {}\n", toml::Value::deserialize(default).unwrap()))
+    };
+    properties.filter_map(line).collect()
+}
+
+/// What editors show as a default is what holds when the key is left out.
+#[test]
+fn every_default_in_the_schema_is_the_one_that_holds() {
+    let schema = schema();
+    let tables = [
+        ("[watch]\n", defaults(&schema["properties"]["watch"])),
+        ("[registry.\"ghcr.io\"]\n", defaults(&schema["properties"]["registry"]["additionalProperties"])),
+        (
+            "[environment.prod]\nurl = \"https://git.example.com/e.git\"\n",
+            defaults(&schema["properties"]["environment"]["additionalProperties"]),
+        ),
+        ("[[image]]\nrepository = \"one\"\n", defaults(&schema["properties"]["image"]["items"])),
+        (
+            "[[image]]\nrepository = \"two\"\n[image.policy]\nupdate = \"minor\"\n",
+            defaults(&schema["properties"]["image"]["items"]["properties"]["policy"]),
+        ),
+    ];
+    assert_eq!(tables.iter().map(|(_, defaults)| defaults.lines().count()).collect::<Vec<_>>(), [5, 3, 3, 1, 5]);
+    let text = |spelled: bool| tables.iter().map(|(head, own)| format!("{head}{}", if spelled { own } else { "" })).collect::<String>();
+    let settings =
+        |text: &str| format!("{:?}", load_str("policy.toml", text, &super::variables()).unwrap_or_else(|report| panic!("{report}")));
+    assert_eq!(settings(&text(true)), settings(&text(false)));
 }
 
 #[test]
