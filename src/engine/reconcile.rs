@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
@@ -200,16 +200,20 @@ impl Workspace {
     }
 
     /// Runs a step that blocks on a thread for such work, in the current span.
-    async fn blocking<R: Send + 'static>(&self, step: impl FnOnce(&mut Local) -> R + Send + 'static) -> Result<R, PassError> {
+    async fn blocking<R: Send + 'static>(&self, name: &str, step: impl FnOnce(&mut Local) -> R + Send + 'static) -> Result<R, PassError> {
         let local = Arc::clone(&self.local);
         let span = tracing::Span::current();
         let run = move || span.in_scope(|| step(&mut local.lock().unwrap_or_else(PoisonError::into_inner)));
-        tokio::task::spawn_blocking(run).await.map_err(PassError::Panicked)
+        let started = Instant::now();
+        let result = tokio::task::spawn_blocking(run).await.map_err(PassError::Panicked);
+        tracing::debug!(step = name, duration_ms = started.elapsed().as_secs_f64() * 1e3, "did a step of the pass");
+        result
     }
 
     async fn open(&self, engine: &Engine) -> Result<Opened, PassError> {
         let rules = Arc::clone(&engine.rules);
-        Ok(self.blocking(move |local| local.open(&rules)).await??)
+        let snapshot = self.blocking("fetch", Local::fetch).await??;
+        Ok(self.blocking("scan", move |local| local.scan(snapshot, &rules)).await??)
     }
 
     /// Takes over the tree's repositories; says whether some of them were not watched before.
@@ -225,20 +229,19 @@ impl Workspace {
     async fn decide(&self, engine: &Engine, opened: &Opened, observed: &Arc<super::Observations>) -> Result<Plan, PassError> {
         let (tree, holds, observed) = (Arc::clone(&opened.tree), Arc::clone(&opened.holds), Arc::clone(observed));
         let (rules, config) = (Arc::clone(&engine.rules), self.config.clone());
-        self.blocking(move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
+        self.blocking("decide", move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
     }
 
     async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
-        Ok(self.blocking(move |_| edit(&opened.snapshot, plan, purpose)).await??)
+        Ok(self.blocking("edit", move |_| edit(&opened.snapshot, plan, purpose)).await??)
     }
 
     /// Commits and pushes; returns the server's answer and the commit's id.
     async fn push(&self, changeset: Changeset, message: String) -> Result<(Push, String), PassError> {
-        let pushed = self.blocking(move |local| {
-            let commit = changeset.commit(&message)?;
-            Ok((local.clone()?.push(&commit)?, commit.id().to_owned()))
-        });
-        Ok(pushed.await?.map_err(|error: environment::Error| error)?)
+        let commit = self.blocking("commit", move |_| changeset.commit(&message)).await??;
+        let id = commit.id().to_owned();
+        let pushed = self.blocking("push", move |local| local.clone()?.push(&commit)).await??;
+        Ok((pushed, id))
     }
 }
 
@@ -252,8 +255,11 @@ impl Local {
         Ok(self.clone.insert(clone))
     }
 
-    fn open(&mut self, rules: &super::Rules) -> Result<Opened, environment::Error> {
-        let snapshot = self.clone()?.fetch()?;
+    fn fetch(&mut self) -> Result<Snapshot, environment::Error> {
+        self.clone()?.fetch()
+    }
+
+    fn scan(&mut self, snapshot: Snapshot, rules: &super::Rules) -> Result<Opened, environment::Error> {
         let holds = match &self.holds {
             Some((commit, holds)) if *commit == snapshot.commit() => Arc::clone(holds),
             _ => Arc::new(Holds::read(&snapshot.history()?)),
