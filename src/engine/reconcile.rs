@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
-use super::tree::{BATCH_BYTES, Cache, LARGEST_FILE, SiteFile, Tree};
+use super::tree::{Cache, LARGEST_FILE, SiteFile, Tree};
 use super::{Engine, EnvironmentConfig, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
@@ -298,31 +298,26 @@ async fn resolve_digests(engine: &Engine, plan: &mut Plan) {
     }
 }
 
-/// Edits the files of a plan, a batch at a time; a file whose edit or proof fails becomes a note and stays as it is.
+/// Edits the files of a plan, each as soon as it is read; a file whose edit or proof fails becomes a note and stays as it is.
 fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
-    let mut edited = Edited { changeset: snapshot.change(), changes: Vec::new(), files: Vec::new(), notes: plan.notes };
-    let mut files = plan.files.into_iter().peekable();
-    while files.peek().is_some() {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some(file) = files.next_if(|_| bytes < BATCH_BYTES) {
-            let text = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
-            bytes += text.len();
-            batch.push((file, text));
+    let changeset = Mutex::new(snapshot.change());
+    let results = parallel::map(plan.files, |file| {
+        let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
+        let after = edit_file(&file, &before);
+        if let Ok(after) = &after {
+            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
         }
-        let results = parallel::map(batch, |(file, before)| {
-            let after = edit_file(&file, &before);
-            (file, before, after)
-        });
-        for (file, before, after) in results {
-            match after {
-                Err(note) => edited.notes.push(*note),
-                Ok(after) => {
-                    edited.changeset.write(&file.file.path, &after)?;
-                    edited.changes.extend(changes(&file));
-                    if purpose == Purpose::Plan {
-                        edited.files.push(EditedFile { path: file.file.path, before, after });
-                    }
-                }
+        let kept = (purpose == Purpose::Plan).then_some(before);
+        Ok((file, after.map(|after| kept.map(|before| (before, after)))))
+    });
+    let changeset = changeset.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut edited = Edited { changeset, changes: Vec::new(), files: Vec::new(), notes: plan.notes };
+    for result in results {
+        match result? {
+            (_, Err(note)) => edited.notes.push(*note),
+            (file, Ok(kept)) => {
+                edited.changes.extend(changes(&file));
+                edited.files.extend(kept.map(|(before, after)| EditedFile { path: file.file.path, before, after }));
             }
         }
     }

@@ -37,7 +37,13 @@ fn explain_gives_a_reason_for_every_tag_newest_first() {
     assert!(at("2.0.0") < at("1.4.2") && at("1.4.2") < at("1.4.1") && at("1.4.1") < at("1.4.0"), "{}", run.stdout);
     assert!(lines[at("1.4.2")].starts_with("->"), "the choice is marked");
     assert!(lines[at("1.4.1")].starts_with('*'), "the current tag is marked");
-    for (tag, reason) in [("2.0.0", "major step"), ("1.5.0-rc.1", "prerelease"), ("1.4.2-alpine", "variant"), ("1.4.0", "older than 1.4.1"), ("latest", "not a version")] {
+    for (tag, reason) in [
+        ("2.0.0", "major step"),
+        ("1.5.0-rc.1", "prerelease"),
+        ("1.4.2-alpine", "variant"),
+        ("1.4.0", "older than 1.4.1"),
+        ("latest", "not a version"),
+    ] {
         assert!(lines[at(tag)].contains(reason), "{tag}: {}", lines[at(tag)]);
     }
 }
@@ -107,7 +113,8 @@ fn refs_of_the_environments_says_what_is_covered() {
     let world = World::new(&[(API, "a: {image: REGISTRY/shop/api:1.0.0}\nb: {image: nginx:1.0}\n")]);
     let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\n");
     let run = world.tagboat(&policy, &["refs", "--format", "json"]).done();
-    let covered: Vec<bool> = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["covered"].as_bool().unwrap()).collect();
+    let covered: Vec<bool> =
+        run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["covered"].as_bool().unwrap()).collect();
     assert_eq!(covered, [true, false]);
 }
 
