@@ -1,10 +1,14 @@
 //! Whole passes against the goals, each beside a plain baseline measured in the same run.
 //!
 //! `cargo bench --bench pass` prints one table. The timings are of the release binary as users run it, with the
-//! embedded registry on loopback and a bare repository on disk; memory is the peak of that process.
+//! embedded registry on loopback and a bare repository on disk; memory is the peak of that process. Steps are timed by
+//! the program itself, in its debug log. `cargo bench --bench pass -- WORD` runs the parts whose name holds the word:
+//! `size`, `all`, `one`, `plan`, `idle`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,14 +30,16 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
+    let filters: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let chosen = |part: &str| filters.is_empty() || filters.iter().any(|filter| part.contains(filter.as_str()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let registry = runtime.block_on(Registry::start()).unwrap();
     println!("{:<58} {:>12} {:>10} {:>12} {:>8}", "what", "measured", "goal", "baseline", "ratio");
-    size();
-    all_files_change(&registry);
-    one_file_of_many(&registry);
-    thousand_deployments(&registry);
-    idle(&registry);
+    let parts: [(&str, fn(&Registry)); 5] =
+        [("size", |_| size()), ("all", all_files_change), ("one", one_file_of_many), ("plan", thousand_deployments), ("idle", idle)];
+    for (_, measure) in parts.into_iter().filter(|(part, _)| chosen(part)) {
+        measure(&registry);
+    }
 }
 
 /// One line of the table; a ratio below 1 means faster or smaller than the baseline.
@@ -43,6 +49,10 @@ fn line(what: &str, measured: &str, goal: &str, baseline: Option<(Duration, Dura
         |(ours, theirs)| (format!("{:.3} s", theirs.as_secs_f64()), format!("{:.2}", ours.as_secs_f64() / theirs.as_secs_f64())),
     );
     println!("{what:<58} {measured:>12} {goal:>10} {baseline:>12} {ratio:>8}");
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
 }
 
 fn mib(bytes: u64) -> String {
@@ -94,28 +104,53 @@ impl World {
     }
 }
 
-/// Runs the program to its end; returns its time and its peak memory in bytes.
-fn tagboat(policy: &Path, arguments: &[&str]) -> (Duration, u64) {
-    let started = Instant::now();
-    let mut child = start(policy, arguments);
-    let mut peak = 0;
-    loop {
-        peak = peak.max(memory(&child, "VmHWM"));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{arguments:?}: {status}");
-            return (started.elapsed(), peak);
-        }
-        std::thread::sleep(Duration::from_millis(2));
+/// What a run of the program took.
+struct Run {
+    all: Duration,
+    /// By name: the time that the steps of this name took together.
+    steps: BTreeMap<String, Duration>,
+    /// Bytes.
+    peak: u64,
+}
+
+impl Run {
+    fn steps(&self, names: &[&str]) -> Duration {
+        names.iter().filter_map(|name| self.steps.get(*name)).sum()
     }
 }
 
-fn start(policy: &Path, arguments: &[&str]) -> Child {
+/// Runs the program to its end.
+fn tagboat(policy: &Path, arguments: &[&str]) -> Run {
+    let log = policy.with_file_name("log");
+    let started = Instant::now();
+    let mut child = start(policy, arguments, &log);
+    let mut peak = 0;
+    let all = loop {
+        peak = peak.max(memory(&child, "VmHWM"));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{arguments:?}: {status}");
+            break started.elapsed();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let mut steps = BTreeMap::new();
+    for line in std::fs::read_to_string(log).unwrap().lines() {
+        let field = |name: &str| line.split_once(name).and_then(|(_, rest)| rest.split_whitespace().next());
+        if let (Some(step), Some(took)) = (field(" step="), field(" duration_ms=")) {
+            *steps.entry(step.to_owned()).or_default() += Duration::from_secs_f64(took.parse::<f64>().unwrap() / 1e3);
+        }
+    }
+    Run { all, steps, peak }
+}
+
+fn start(policy: &Path, arguments: &[&str], log: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_tagboat"))
         .args(arguments)
         .arg("--config")
         .arg(policy)
-        .env("TAGBOAT_LOG", "error")
+        .env("TAGBOAT_LOG", "tagboat::engine=debug")
         .stdout(Stdio::null())
+        .stderr(File::create(log).unwrap())
         .spawn()
         .unwrap()
 }
@@ -138,22 +173,33 @@ fn all_files_change(registry: &Registry) {
     let world = World::new(&many_files(registry, |_| "bench/all:1.0.0".to_owned()));
     let plain = plain_sed(&world, "bench/all:1.0.0", "bench/all:1.1.0");
     let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/all\"\n", registry.host()));
-    let (took, peak) = tagboat(&policy, &["run", "--once"]);
+    let run = tagboat(&policy, &["run", "--once"]);
     assert!(world.upstream.read("apps/499/09999.yaml").unwrap().contains("bench/all:1.1.0"), "the pass committed");
-    line("10,000 files of 4 KiB, all change: clone to pushed commit", &format!("{:.3} s", took.as_secs_f64()), "2 s", Some((took, plain)));
-    line("  its peak memory", &mib(peak), "128 MiB", None);
+    let [clone, edit, push] = &plain;
+    let pass = run.steps(&["scan", "decide", "edit", "commit"]);
+    line("10,000 files of 4 KiB, all change: clone", &seconds(run.steps(&["fetch"])), "-", Some((run.steps(&["fetch"]), *clone)));
+    line("  from the clone to the finished commit", &seconds(pass), "2 s", Some((pass, *edit)));
+    for step in ["scan", "decide", "edit", "commit"] {
+        line(&format!("    of it: {step}"), &seconds(run.steps(&[step])), "-", None);
+    }
+    line("  push", &seconds(run.steps(&["push"])), "-", Some((run.steps(&["push"]), *push)));
+    line("  all of the program's run", &seconds(run.all), "-", Some((run.all, plain.iter().sum())));
+    line("  its peak memory", &mib(run.peak), "128 MiB", None);
 }
 
-/// The same by hand: clone, `git grep` and `sed`, commit, push (to another branch).
-fn plain_sed(world: &World, from: &str, to: &str) -> Duration {
+/// The same by hand: clone; `git grep`, `sed` and commit; push (to another branch).
+fn plain_sed(world: &World, from: &str, to: &str) -> [Duration; 3] {
     let tree = world.dir.path().join("plain");
-    let script = format!(
-        "set -e; git clone -q {:?} {tree:?}; cd {tree:?}; git grep -lz {from} | xargs -0 sed -i s,{from},{to},; git -c user.name=x -c user.email=x@example.com commit -qam bump; git push -q origin HEAD:plain",
-        world.upstream.path()
+    let clone = format!("git clone -q {:?} {tree:?}", world.upstream.path());
+    let edit = format!(
+        "cd {tree:?}; git grep -lz {from} | xargs -0 sed -i s,{from},{to},; git -c user.name=x -c user.email=x@example.com commit -qam bump"
     );
-    let started = Instant::now();
-    assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success());
-    started.elapsed()
+    let push = format!("cd {tree:?}; git push -q origin HEAD:plain");
+    [clone, edit, push].map(|script| {
+        let started = Instant::now();
+        assert!(Command::new("bash").args(["-ec", &script]).status().unwrap().success());
+        started.elapsed()
+    })
 }
 
 fn one_file_of_many(registry: &Registry) {
@@ -206,11 +252,11 @@ fn thousand_deployments(registry: &Registry) {
     let world = World::new(&files);
     let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/*\"\n", registry.host()));
     let before = registry.request_count();
-    let (took, peak) = tagboat(&policy, &["plan"]);
+    let run = tagboat(&policy, &["plan"]);
     let requests = registry.request_count() - before;
-    line("1,000 Deployments, 100 tags each: plan from a cold start", &format!("{:.3} s", took.as_secs_f64()), "1 s", None);
+    line("1,000 Deployments, 100 tags each: plan from a cold start", &seconds(run.all), "1 s", None);
     line("  requests to the registry", &requests.to_string(), "1000", None);
-    line("  its peak memory", &mib(peak), "40 MiB", None);
+    line("  its peak memory", &mib(run.peak), "40 MiB", None);
 }
 
 fn idle(registry: &Registry) {
@@ -218,7 +264,7 @@ fn idle(registry: &Registry) {
     let files = [("app.yaml".to_owned(), deployment("idle", &format!("{}/bench/idle:1.0.0", registry.host())))];
     let world = World::new(&files);
     let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/idle\"\n", registry.host()));
-    let mut child = start(&policy, &["run"]);
+    let mut child = start(&policy, &["run"], &policy.with_file_name("log"));
     // Idle is when the memory has not moved for a second.
     let (mut last, mut still) = (0, Instant::now());
     while still.elapsed() < Duration::from_secs(1) {

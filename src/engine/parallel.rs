@@ -1,9 +1,13 @@
 //! Spreading pure work over the machine's cores.
 
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Applies `work` to every item on all cores; the results keep the items' order.
+///
+/// Every thread takes the next item when it is done with one, so none waits for a slower one, and neighbours are worked on
+/// at about the same time.
 pub(super) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     /// Below this many items a thread costs more than it saves.
     const WORTH_A_THREAD: usize = 16;
@@ -11,21 +15,18 @@ pub(super) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync)
     if threads <= 1 {
         return items.into_iter().map(work).collect();
     }
-    let share = items.len().div_ceil(threads);
-    let mut items = items.into_iter();
-    let work = &work;
+    let mut results = Vec::with_capacity(items.len());
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let run = || std::iter::from_fn(next).map(|(index, item)| (index, work(item))).collect::<Vec<_>>();
     thread::scope(|scope| {
-        let mut running = Vec::with_capacity(threads);
-        loop {
-            let part: Vec<T> = items.by_ref().take(share).collect();
-            if part.is_empty() {
-                break;
-            }
-            running.push(scope.spawn(move || part.into_iter().map(work).collect::<Vec<R>>()));
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        for thread in running {
+            results.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        let join = |thread: thread::ScopedJoinHandle<'_, Vec<R>>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        running.into_iter().flat_map(join).collect()
-    })
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]

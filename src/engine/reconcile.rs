@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
-use super::tree::{BATCH_BYTES, Cache, LARGEST_FILE, Tree};
+use super::tree::{Cache, LARGEST_FILE, Tree};
 use super::{Engine, EnvironmentConfig, digests, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
@@ -202,16 +202,20 @@ impl Workspace {
     }
 
     /// Runs a step that blocks on a thread for such work, in the current span.
-    async fn blocking<R: Send + 'static>(&self, step: impl FnOnce(&mut Local) -> R + Send + 'static) -> Result<R, PassError> {
+    async fn blocking<R: Send + 'static>(&self, name: &str, step: impl FnOnce(&mut Local) -> R + Send + 'static) -> Result<R, PassError> {
         let local = Arc::clone(&self.local);
         let span = tracing::Span::current();
         let run = move || span.in_scope(|| step(&mut local.lock().unwrap_or_else(PoisonError::into_inner)));
-        tokio::task::spawn_blocking(run).await.map_err(PassError::Panicked)
+        let started = Instant::now();
+        let result = tokio::task::spawn_blocking(run).await.map_err(PassError::Panicked);
+        tracing::debug!(step = name, duration_ms = started.elapsed().as_secs_f64() * 1e3, "did a step of the pass");
+        result
     }
 
     async fn open(&self, engine: &Engine) -> Result<Opened, PassError> {
         let rules = Arc::clone(&engine.rules);
-        Ok(self.blocking(move |local| local.open(&rules)).await??)
+        let snapshot = self.blocking("fetch", Local::fetch).await??;
+        Ok(self.blocking("scan", move |local| local.scan(snapshot, &rules)).await??)
     }
 
     /// Takes over the tree's repositories; says whether some of them were not watched before.
@@ -227,20 +231,19 @@ impl Workspace {
     async fn decide(&self, engine: &Engine, opened: &Opened, observed: &Arc<super::Observations>) -> Result<Plan, PassError> {
         let (tree, holds, observed) = (Arc::clone(&opened.tree), Arc::clone(&opened.holds), Arc::clone(observed));
         let (rules, config) = (Arc::clone(&engine.rules), self.config.clone());
-        self.blocking(move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
+        self.blocking("decide", move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
     }
 
     async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
-        Ok(self.blocking(move |_| edit(&opened.snapshot, plan, purpose)).await??)
+        Ok(self.blocking("edit", move |_| edit(&opened.snapshot, plan, purpose)).await??)
     }
 
     /// Commits and pushes; returns the server's answer and the commit's id.
     async fn push(&self, changeset: Changeset, message: String) -> Result<(Push, String), PassError> {
-        let pushed = self.blocking(move |local| {
-            let commit = changeset.commit(&message)?;
-            Ok((local.clone()?.push(&commit)?, commit.id().to_owned()))
-        });
-        Ok(pushed.await?.map_err(|error: environment::Error| error)?)
+        let commit = self.blocking("commit", move |_| changeset.commit(&message)).await??;
+        let id = commit.id().to_owned();
+        let pushed = self.blocking("push", move |local| local.clone()?.push(&commit)).await??;
+        Ok((pushed, id))
     }
 }
 
@@ -254,8 +257,11 @@ impl Local {
         Ok(self.clone.insert(clone))
     }
 
-    fn open(&mut self, rules: &super::Rules) -> Result<Opened, environment::Error> {
-        let snapshot = self.clone()?.fetch()?;
+    fn fetch(&mut self) -> Result<Snapshot, environment::Error> {
+        self.clone()?.fetch()
+    }
+
+    fn scan(&mut self, snapshot: Snapshot, rules: &super::Rules) -> Result<Opened, environment::Error> {
         let holds = match &self.holds {
             Some((commit, holds)) if *commit == snapshot.commit() => Arc::clone(holds),
             _ => Arc::new(Holds::read(&snapshot.history()?)),
@@ -266,31 +272,26 @@ impl Local {
     }
 }
 
-/// Edits the files of a plan, a batch at a time; a file whose edit or proof fails becomes a note and stays as it is.
+/// Edits the files of a plan, each as soon as it is read; a file whose edit or proof fails becomes a note and stays as it is.
 fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
-    let mut edited = Edited { changeset: snapshot.change(), changes: Vec::new(), files: Vec::new(), notes: plan.notes };
-    let mut files = plan.files.into_iter().peekable();
-    while files.peek().is_some() {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while let Some(file) = files.next_if(|_| bytes < BATCH_BYTES) {
-            let text = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
-            bytes += text.len();
-            batch.push((file, text));
+    let changeset = Mutex::new(snapshot.change());
+    let results = parallel::map(plan.files, |file| {
+        let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
+        let after = edit_file(&file, &before);
+        if let Ok(after) = &after {
+            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
         }
-        let results = parallel::map(batch, |(file, before)| {
-            let after = edit_file(&file, &before);
-            (file, before, after)
-        });
-        for (file, before, after) in results {
-            match after {
-                Err(note) => edited.notes.push(*note),
-                Ok(after) => {
-                    edited.changeset.write(&file.file.path, &after)?;
-                    edited.changes.extend(changes(&file));
-                    if purpose == Purpose::Plan {
-                        edited.files.push(EditedFile { path: file.file.path, before, after });
-                    }
-                }
+        let kept = (purpose == Purpose::Plan).then_some(before);
+        Ok((file, after.map(|after| kept.map(|before| (before, after)))))
+    });
+    let changeset = changeset.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut edited = Edited { changeset, changes: Vec::new(), files: Vec::new(), notes: plan.notes };
+    for result in results {
+        match result? {
+            (_, Err(note)) => edited.notes.push(*note),
+            (file, Ok(kept)) => {
+                edited.changes.extend(changes(&file));
+                edited.files.extend(kept.map(|(before, after)| EditedFile { path: file.file.path, before, after }));
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Owns the cache by blob id, which makes an unchanged tree cost nothing and a changed one only its
 //! changed files. Hides reading, screening and scanning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,6 @@ use crate::manifest::{self, Site, Watch};
 
 /// Files larger than this are not read: no manifest that people review is as large.
 pub(super) const LARGEST_FILE: usize = 8 * 1024 * 1024;
-/// How many bytes of text are held at once while a tree is scanned or edited.
-pub(super) const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// A file that may hold references but was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +73,18 @@ enum Scanned {
     Skipped(SkipReason),
 }
 
+impl Scanned {
+    /// Scans a text; none is one that is too large.
+    fn of(text: Option<&[u8]>, watch: &Watch) -> Self {
+        match text.map(|text| manifest::scan(text, watch)) {
+            None => Self::Skipped(SkipReason::TooLarge),
+            Some(Ok(sites)) if sites.is_empty() => Self::Nothing,
+            Some(Ok(sites)) => Self::Sites(sites.into()),
+            Some(Err(reason)) => Self::Skipped(reason.into()),
+        }
+    }
+}
+
 /// What is kept of the trees seen before.
 pub struct Cache {
     watch: Watch,
@@ -106,48 +116,18 @@ impl Cache {
         Ok(tree)
     }
 
-    /// Scans the blobs that were not seen before.
+    /// Scans the blobs that were not seen before, each as soon as it is read.
     fn scan_new(&mut self, snapshot: &Snapshot, files: &[File]) -> Result<(), Error> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        for file in files {
-            if self.blobs.contains_key(&file.blob) {
-                continue;
-            }
-            match snapshot.read(file.blob, LARGEST_FILE)? {
-                None => self.remember(file.blob, Scanned::Skipped(SkipReason::TooLarge)),
-                Some(text) if !self.watch.may_hold(&text) => self.remember(file.blob, Scanned::Nothing),
-                Some(text) => {
-                    // Marked at once, so that a second file with the same content is not read again.
-                    self.remember(file.blob, Scanned::Nothing);
-                    bytes += text.len();
-                    batch.push((file.blob, text));
-                }
-            }
-            if bytes > BATCH_BYTES {
-                self.scan_batch(std::mem::take(&mut batch));
-                bytes = 0;
-            }
-        }
-        self.scan_batch(batch);
-        Ok(())
-    }
-
-    fn scan_batch(&mut self, batch: Vec<(BlobId, Vec<u8>)>) {
+        let mut seen = HashSet::new();
+        let new = |blob: &BlobId| !self.blobs.contains_key(blob) && seen.insert(*blob);
+        let new = files.iter().map(|file| file.blob).filter(new).collect();
         let watch = &self.watch;
-        let scanned = parallel::map(batch, |(blob, text)| (blob, manifest::scan(&text, watch)));
-        for (blob, result) in scanned {
-            let scanned = match result {
-                Ok(sites) if sites.is_empty() => Scanned::Nothing,
-                Ok(sites) => Scanned::Sites(sites.into()),
-                Err(reason) => Scanned::Skipped(reason.into()),
-            };
-            self.remember(blob, scanned);
+        let scanned = parallel::map(new, |blob| Ok((blob, Scanned::of(snapshot.read(blob, LARGEST_FILE)?.as_deref(), watch))));
+        for scanned in scanned {
+            let (blob, scanned) = scanned?;
+            self.blobs.insert(blob, scanned);
         }
-    }
-
-    fn remember(&mut self, blob: BlobId, scanned: Scanned) {
-        self.blobs.insert(blob, scanned);
+        Ok(())
     }
 
     /// Puts the tree together and forgets the blobs that it no longer holds.
