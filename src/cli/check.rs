@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::output::{ADDED, count, out, print_classified};
+use super::output::{ADDED, HINT, count, out, print_classified};
 use super::{Exit, block_on, quiet_logs};
 use crate::config::Settings;
 use crate::engine::{Rules, survey};
@@ -21,6 +21,9 @@ pub(super) struct Args {
 
 pub(super) fn execute(args: &Args, settings: Settings) -> anyhow::Result<Exit> {
     out!("{ADDED}ok{ADDED:#}: {}", settings.summary());
+    for hint in settings.hints() {
+        anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
+    }
     if !args.connect {
         return Ok(Exit::Done);
     }
