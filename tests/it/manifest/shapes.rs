@@ -228,6 +228,8 @@ fn what_a_mapping_merges_in_counts_as_its_own_where_it_adds_to_it() {
         &format!("b: &b {{digest: '{digest}'}}\nc: {{<<: *b, repository: ghcr.io/acme/api, tag: 1}}\n"),
         &["2:48 split c.tag 1@sha256:aaaaaaa"],
     );
+    finds("b: &b {repository: ghcr.io/acme/api, tag: 1}\nn: &n x\nc: {<<: *b, pullPolicy: *n}\n", &["1:43 split b.tag 1"]);
+    finds("images: [&a {name: ghcr.io/acme/api, newTag: 1}, {<<: *a}]", &["1:46 kustomize images[0].newTag 1"]);
     finds("images: [&a {newTag: 1}, {<<: *a, name: ghcr.io/acme/api}]", &["1:22 kustomize images[1].newTag 1"]);
 }
 
@@ -257,7 +259,7 @@ fn a_tag_that_another_repository_shares_is_locked() {
     );
     finds(
         "api: &api {p: &p x, repository: ghcr.io/acme/api, tag: 1}\nq: *p\nweb: {<<: *api, repository: nginx}\n",
-        &["1:53 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
+        &["1:56 split api.tag 1 Shared { with: Repository(docker.io/library/nginx) }"],
     );
     let digest = super::digest('a');
     finds(
