@@ -25,6 +25,9 @@ const FILES: usize = 10_000;
 const DEPLOYMENTS: usize = 1_000;
 const TAGS: usize = 100;
 
+/// Measures one thing and prints its lines.
+type Part = fn(&Registry);
+
 fn main() {
     // `cargo test --benches` only asks whether this starts.
     if !std::env::args().any(|arg| arg == "--bench") {
@@ -35,7 +38,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let registry = runtime.block_on(Registry::start()).unwrap();
     println!("{:<58} {:>12} {:>10} {:>12} {:>8}", "what", "measured", "goal", "baseline", "ratio");
-    let parts: [(&str, fn(&Registry)); 5] =
+    let parts: [(&str, Part); 5] =
         [("size", |_| size()), ("all", all_files_change), ("one", one_file_of_many), ("plan", thousand_deployments), ("idle", idle)];
     for (_, measure) in parts.into_iter().filter(|(part, _)| chosen(part)) {
         measure(&registry);

@@ -111,7 +111,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => with_settings(&policy_file, |settings| check::execute(&args, settings)),
         Command::Explain(args) => with_optional_settings(&policy_file, |settings| explain::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
-        Command::Health(args) => with_settings(&policy_file, |settings| health::execute(&args, &settings)),
+        Command::Health(args) => go_on_with(without_secrets(&policy_file), |settings| health::execute(&args, &settings)),
         Command::Demo(args) => demo::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Completions(args) => completions::execute(&args),
@@ -139,7 +139,11 @@ fn with_optional_settings(path: &std::path::Path, then: impl FnOnce(Option<Setti
     if path == std::path::Path::new(DEFAULT_POLICY_FILE) && !path.exists() {
         return then(None);
     }
-    go_on_with(config::load_without_secrets(path, &std::env::vars_os().collect()), |settings| then(Some(settings)))
+    go_on_with(without_secrets(path), |settings| then(Some(settings)))
+}
+
+fn without_secrets(path: &std::path::Path) -> Result<Settings, config::Report> {
+    config::load_without_secrets(path, &std::env::vars_os().collect())
 }
 
 /// Starts logging for a command whose result is on standard output: only what `level` says, unless asked for more.

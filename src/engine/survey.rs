@@ -7,7 +7,7 @@ use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, is_manifest};
 use super::{EnvironmentConfig, Rules};
 use crate::environment::{self, Environment};
 use crate::image::Repository;
-use crate::manifest::{self, Site, Watch};
+use crate::manifest::{self, Site, Unreadable, Watch};
 
 /// References found, and files that could not be read.
 #[derive(Debug, Default)]
@@ -30,12 +30,9 @@ pub struct Found {
 }
 
 impl Survey {
-    fn file(&mut self, path: &str, text: Option<&[u8]>, covered: &dyn Fn(&Site) -> bool) {
-        let sites = match text.map(|text| manifest::scan(text, &Watch::everything())) {
-            None => Err(SkipReason::TooLarge),
-            Some(sites) => sites.map_err(SkipReason::from),
-        };
-        match sites {
+    /// Takes in a file; `text` is none if it is too large to be read.
+    fn file(&mut self, path: &str, text: Option<&[u8]>, watch: &Watch, covered: &dyn Fn(&Site) -> bool) {
+        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, watch)?)) {
             Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
             Ok(sites) => {
                 let found = |site| Found { file: path.to_owned(), covered: covered(&site), site };
@@ -45,12 +42,22 @@ impl Survey {
     }
 }
 
+/// Finds every sure reference of a text, and those that are sure only because their repository is watched.
+fn sites(text: &[u8], watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+    let mut sites = manifest::scan(text, &Watch::everything())?;
+    let watched = manifest::scan(text, watch)?;
+    sites.extend(watched.into_iter().filter(|site| !sites.iter().any(|known| known.key == site.key)).collect::<Vec<_>>());
+    sites.sort_by_key(|site| (site.line, site.column));
+    Ok(sites)
+}
+
 /// Surveys a directory on disk; hidden folders such as `.git` and links are left out.
 ///
 /// # Errors
 /// If a folder or a file cannot be read.
 pub fn directory(root: &Path, rules: Option<&Rules>) -> std::io::Result<Survey> {
     let mut survey = Survey::default();
+    let watch = Watch::new(&rules.into_iter().flat_map(Rules::iter).map(|rule| rule.repository.clone()).collect::<Vec<_>>());
     let mut files = Vec::new();
     collect(root, root, &mut files)?;
     files.sort_unstable();
@@ -58,7 +65,7 @@ pub fn directory(root: &Path, rules: Option<&Rules>) -> std::io::Result<Survey> 
         let file = root.join(&path);
         let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
         let covered = |site: &Site| rules.is_some_and(|rules| rules.find_anywhere(&site.repository).is_some());
-        survey.file(&path, text.as_deref(), &covered);
+        survey.file(&path, text.as_deref(), &watch, &covered);
     }
     Ok(survey)
 }
@@ -95,12 +102,12 @@ pub fn covered(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<
 /// # Errors
 /// If the environment repository cannot be fetched.
 pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<Survey, environment::Error> {
-    let mut survey = Survey::default();
+    let (mut survey, watch) = (Survey::default(), rules.watch(config));
     let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
     for file in snapshot.files(&|path| is_manifest(path) && rules.look_at(config, path))? {
         let text = snapshot.read(file.blob, LARGEST_FILE)?;
         let covered = |site: &Site| rules.find(config, &file.path, &site.repository).is_some();
-        survey.file(&file.path, text.as_deref(), &covered);
+        survey.file(&file.path, text.as_deref(), &watch, &covered);
     }
     Ok(survey)
 }

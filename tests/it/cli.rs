@@ -110,12 +110,12 @@ fn refs_lists_every_reference_of_a_directory() {
 
 #[test]
 fn refs_of_the_environments_says_what_is_covered() {
-    let world = World::new(&[(API, "a: {image: REGISTRY/shop/api:1.0.0}\nb: {image: nginx:1.0}\n")]);
-    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\n");
+    let world = World::new(&[(API, "a: {image: REGISTRY/shop/api:1.0.0}\nb: {image: nginx:1.0}\nc: redis:7\nd: busybox:1\n")]);
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\n[[image]]\nrepository = \"redis\"\n");
     let run = world.tagboat(&policy, &["refs", "--format", "json"]).done();
     let covered: Vec<bool> =
         run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["covered"].as_bool().unwrap()).collect();
-    assert_eq!(covered, [true, false]);
+    assert_eq!(covered, [true, false, true], "what is watched is found under any key: {}", run.stdout);
 }
 
 #[test]
