@@ -112,6 +112,8 @@ pub(super) struct Workspace {
     pub(super) watched: BTreeMap<Repository, Duration>,
     /// The stamp of the observations that the last pass decided on.
     pub(super) decided: u64,
+    /// The outcome of the last pass, if it found nothing to do and would find the same again.
+    settled: Option<Outcome>,
     local: Arc<Mutex<Local>>,
 }
 
@@ -159,6 +161,9 @@ pub(super) async fn pass(
         if workspace.learn(engine, &opened.tree) {
             continue; // the tree holds repositories that were not observed yet
         }
+        if let Some(outcome) = workspace.settled(&opened, &observed) {
+            return Ok(outcome); // neither side has changed since a pass that found nothing to do
+        }
 
         // 3. Decide: for each site the policy turns tags and current tag into a decision with a reason.
         let mut plan = workspace.decide(engine, &opened, &observed).await?;
@@ -169,11 +174,13 @@ pub(super) async fn pass(
         let (sites, rules) = (plan.sites, std::mem::take(&mut plan.rules));
         let edited = workspace.edit(opened, plan, purpose).await?;
         workspace.decided = observed.stamp();
+        workspace.settled = None;
         let Edited { changeset, changes, files, notes } = edited;
         let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, rules, races };
 
         // 5. Push: one commit, compare-and-swap. Lost the race: back to 1 and 2 with fresh eyes.
         if purpose == Purpose::Plan || outcome.changes.is_empty() {
+            workspace.settle(&outcome);
             return Ok(outcome);
         }
         if stop.is_cancelled() {
@@ -198,7 +205,7 @@ impl Workspace {
         let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
         let cache = Cache::new(engine.rules.watch(&config));
         let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
-        Self { config, watched: BTreeMap::new(), decided: 0, local: Arc::new(Mutex::new(local)) }
+        Self { config, watched: BTreeMap::new(), decided: 0, settled: None, local: Arc::new(Mutex::new(local)) }
     }
 
     /// Runs a step that blocks on a thread for such work, in the current span.
@@ -216,6 +223,17 @@ impl Workspace {
         let rules = Arc::clone(&engine.rules);
         let snapshot = self.blocking("fetch", Local::fetch).await??;
         Ok(self.blocking("scan", move |local| local.scan(snapshot, &rules)).await??)
+    }
+
+    /// Returns what the last pass came to, if the branch and the observations are still those that it decided on.
+    fn settled(&self, opened: &Opened, observed: &super::Observations) -> Option<Outcome> {
+        self.settled.as_ref().filter(|outcome| outcome.base == opened.snapshot.commit() && self.decided == observed.stamp()).cloned()
+    }
+
+    /// Keeps the outcome of a pass that had nothing to do; one in which an edit or a digest failed is to be tried again.
+    fn settle(&mut self, outcome: &Outcome) {
+        let again = outcome.notes.iter().any(|note| matches!(note.kind, NoteKind::Unproved | NoteKind::NoDigest));
+        self.settled = (outcome.changes.is_empty() && !again).then(|| Outcome { races: 0, ..outcome.clone() });
     }
 
     /// Takes over the tree's repositories; says whether some of them were not watched before.
