@@ -31,10 +31,23 @@ pub(super) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync)
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+    use std::sync::Barrier;
+    use std::thread;
+
     #[test]
     fn order_is_kept() {
+        // Two threads take turns at the first items, so that neither has a run of them.
+        let turns = thread::available_parallelism().map_or(1, NonZero::get).min(2);
         for n in [0usize, 1, 15, 16, 17, 1000] {
-            assert_eq!(super::map((0..n).collect(), |i| i * 2), (0..n).map(|i| i * 2).collect::<Vec<_>>());
+            let barrier = Barrier::new(if n > 16 { turns } else { 1 });
+            let work = |i: usize| {
+                if i < 4 {
+                    barrier.wait();
+                }
+                i * 2
+            };
+            assert_eq!(super::map((0..n).collect(), work), (0..n).map(|i| i * 2).collect::<Vec<_>>());
         }
     }
 }

@@ -132,7 +132,7 @@ fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, is_cut: bool) {
             run.push(1);
             for part in [tag.handle(), tag.suffix(), tag.original_handle()] {
                 write_number(run, part.len());
-                run.extend(part.as_bytes());
+                run.extend_from_slice(part.as_bytes());
             }
         }
     }
@@ -151,13 +151,13 @@ fn write_value(run: &mut Vec<u8>, node: &Node<'_>) {
             ScalarStyle::Folded => b'>',
         });
         write_number(run, value.len());
-        run.extend(value.as_bytes());
+        run.extend_from_slice(value.as_bytes());
     }
 }
 
 /// Writes a number; texts are far below 4 GiB.
 fn write_number(run: &mut Vec<u8>, number: usize) {
-    run.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+    run.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 
 fn hash(keys: &RandomState, bytes: &[u8]) -> u64 {
