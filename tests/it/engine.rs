@@ -1,5 +1,6 @@
 //! Whole passes, seen from outside: tags in, commits out.
 
+mod daemon;
 mod faults;
 mod holds;
 mod pass;
