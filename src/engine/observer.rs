@@ -66,6 +66,33 @@ impl FromIterator<(Repository, Observed)> for Observations {
     }
 }
 
+/// Why a listing failed.
+#[derive(Debug, thiserror::Error)]
+enum ListingError {
+    /// The registry could not be asked, or its answer not be used.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The listing ended by a panic.
+    #[error("the listing ended by a bug")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+impl Classified for ListingError {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Registry(error) => error.verdict(),
+            Self::Panicked(_) => Verdict::Bug,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Panicked(_) => None,
+        }
+    }
+}
+
 /// A repository on the watch list.
 struct Entry {
     interval: Duration,
@@ -212,15 +239,21 @@ impl Observer {
             };
             let Some(repository) = next else { return };
             let started = Instant::now();
-            let listing = Box::pin(self.client.tags(&repository)).await;
+            let listing = self.list(repository.clone()).await;
             self.metrics.listed(registry.as_str(), listing.as_ref().map(|_| ()).map_err(Classified::verdict), started.elapsed());
             self.finish(&repository, listing);
         }
     }
 
-    fn finish(&self, repository: &Repository, listing: Result<TagList, registry::Error>) {
+    /// Lists a repository on a task of its own, so that a bug in reading an answer ends neither the worker nor the waiting for it.
+    async fn list(self: &Arc<Self>, repository: Repository) -> Result<TagList, ListingError> {
+        let observer = Arc::clone(self);
+        Ok(tokio::spawn(async move { observer.client.tags(&repository).await }).await??)
+    }
+
+    fn finish(&self, repository: &Repository, listing: Result<TagList, ListingError>) {
         let mut guard = self.lock();
-        let Inner { entries, hosts, generation, listed, .. } = &mut *guard;
+        let Inner { entries, hosts, used, generation, listed, .. } = &mut *guard;
         *listed += 1;
         let Some(entry) = entries.get_mut(repository) else { return };
         let host = hosts.entry(repository.registry().clone()).or_default();
@@ -240,6 +273,9 @@ impl Observer {
         }
         for latch in entry.waiters.drain(..) {
             latch.count_down();
+        }
+        if !used.values().any(|set| set.contains(repository)) {
+            entries.remove(repository); // dropped while it was being listed
         }
     }
 
@@ -324,7 +360,7 @@ impl Entry {
     }
 
     /// Notes a failed listing; returns the delay until the next.
-    fn failed(&mut self, repository: &Repository, host: &mut Edge, error: &registry::Error) -> Duration {
+    fn failed(&mut self, repository: &Repository, host: &mut Edge, error: &ListingError) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let reason: Arc<str> = chain(error).to_string().into();
         let delay = match error.verdict() {
@@ -338,11 +374,11 @@ impl Entry {
     }
 
     /// Tells a failure: one of the host is told once for all its repositories.
-    fn tell(&mut self, repository: &Repository, host: &mut Edge, error: &registry::Error, reason: &Arc<str>, delay: Duration) {
+    fn tell(&mut self, repository: &Repository, host: &mut Edge, error: &ListingError, reason: &Arc<str>, delay: Duration) {
         let (registry, now) = (repository.registry(), Instant::now().into_std());
         let (hint, verdict, next_try) = (error.hint(), error.verdict().as_str(), format!("{}s", delay.as_secs()));
         let hint = hint.as_deref();
-        if error.is_of_the_host() {
+        if matches!(error, ListingError::Registry(error) if error.is_of_the_host()) {
             host.failed(now, reason, |count, since| {
                 tracing::warn!(%registry, %reason, hint, verdict, count, failing_for = %since, next_try, "the registry fails; what was listed before stays in use");
             });
@@ -381,4 +417,61 @@ impl Latch {
 /// Spreads a period by a tenth either way, so that what started together does not stay together.
 pub(super) fn jittered(period: Duration) -> Duration {
     period.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::TagRef;
+
+    fn observer() -> Arc<Observer> {
+        Observer::new(registry::Client::new(registry::Config::default()).unwrap(), Arc::default())
+    }
+
+    fn wanted() -> BTreeMap<Repository, Duration> {
+        [(Repository::parse("127.0.0.1:1/shop/api").unwrap(), Duration::from_secs(60))].into()
+    }
+
+    #[test]
+    fn a_bug_in_a_listing_costs_that_listing_only() {
+        // A runtime without timers and sockets, so that the client panics.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let observer = observer();
+            observer.use_for("prod", &wanted());
+            let latch = observer.start(&wanted());
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(latch.open.load(Ordering::Acquire), 0, "who waits for it is told");
+            let inner = observer.lock();
+            let entry = inner.entries.values().next().unwrap();
+            assert!(entry.due.is_some(), "it is listed again");
+            assert!(entry.observed.failure.as_ref().is_some_and(|reason| reason.contains("bug")));
+            assert!(inner.queues.values().all(|queue| queue.workers == 0), "its worker does not count any more");
+        });
+    }
+
+    #[tokio::test]
+    async fn a_repository_dropped_while_it_is_listed_is_forgotten_when_that_ends() {
+        let (observer, wanted) = (observer(), wanted());
+        let repository = wanted.keys().next().unwrap();
+        observer.use_for("prod", &wanted);
+        let latch = observer.start(&wanted);
+        observer.use_for("prod", &BTreeMap::new());
+        assert_eq!(observer.progress(), (0, 1), "its listing is under way");
+        observer.finish(repository, Ok([TagRef::parse("1.0").unwrap()].into_iter().collect()));
+        assert_eq!(observer.progress(), (1, 0));
+        assert_eq!(latch.open.load(Ordering::Acquire), 0, "who waits for it is told");
+    }
+
+    #[tokio::test]
+    async fn a_repository_in_use_is_kept_when_its_listing_ends() {
+        let (observer, wanted) = (observer(), wanted());
+        observer.use_for("prod", &wanted);
+        observer.use_for("test", &BTreeMap::new());
+        observer.start(&wanted);
+        observer.finish(wanted.keys().next().unwrap(), Ok(TagList::default()));
+        assert_eq!(observer.progress(), (1, 1));
+    }
 }
