@@ -21,7 +21,7 @@ type Case = (Repository, Tag);
 /// Learns the digests of the new tags whose sites carry one; an edit whose digest is not to be had becomes a note, and is
 /// tried again in the next pass.
 pub(super) async fn resolve(observer: &Arc<Observer>, plan: &mut Plan) {
-    let known = learn(observer, wanted(plan)).await;
+    let known = learn(observer, wanted(plan), PATIENCE).await;
     if known.is_empty() {
         return;
     }
@@ -47,17 +47,26 @@ fn wanted(plan: &Plan) -> BTreeSet<Case> {
     edits.filter(|(site, _)| site.digest.is_some()).map(|(site, edit)| (site.repository.clone(), edit.to.clone())).collect()
 }
 
-async fn learn(observer: &Arc<Observer>, wanted: BTreeSet<Case>) -> BTreeMap<Case, Result<Digest, String>> {
+/// Asks for digests; a registry that has left one question unanswered is asked no further ones, so that it costs its patience once.
+async fn learn(observer: &Arc<Observer>, wanted: BTreeSet<Case>, patience: Duration) -> BTreeMap<Case, Result<Digest, String>> {
     // What is not answered, for whatever reason, must not be written without its digest.
     let unknown = |case: &Case| (case.clone(), Err("its digest could not be learned".to_owned()));
     let mut known: BTreeMap<_, _> = wanted.iter().map(unknown).collect();
     let mut wanted = wanted.into_iter();
     let mut running = JoinSet::new();
+    let mut silent = BTreeSet::new();
     loop {
-        for case in wanted.by_ref().take(AT_ONCE - running.len()) {
+        while running.len() < AT_ONCE
+            && let Some(case) = wanted.next()
+        {
+            if silent.contains(case.0.registry()) {
+                let reason = format!("{} was not asked for its digest, as it left others unanswered", case.0.registry());
+                known.insert(case, Err(reason));
+                continue;
+            }
             let observer = Arc::clone(observer);
             running.spawn(async move {
-                let digest = tokio::time::timeout(PATIENCE, observer.digest(&case.0, &case.1)).await;
+                let digest = tokio::time::timeout(patience, observer.digest(&case.0, &case.1)).await;
                 (case, digest)
             });
         }
@@ -65,12 +74,36 @@ async fn learn(observer: &Arc<Observer>, wanted: BTreeSet<Case>) -> BTreeMap<Cas
             None => return known,
             Some(Err(_)) => {}
             Some(Ok((case, Err(_)))) => {
-                let reason = format!("{} did not give its digest within {} s", case.0.registry(), PATIENCE.as_secs());
+                let reason = format!("{} did not give its digest within {} s", case.0.registry(), patience.as_secs());
+                silent.insert(case.0.registry().clone());
                 known.insert(case, Err(reason));
             }
             Some(Ok((case, Ok(digest)))) => {
                 known.insert(case, digest.map_err(|error| chain(&error).to_string()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Client, Config, Host};
+
+    #[tokio::test]
+    async fn a_registry_that_hangs_costs_its_patience_once_however_many_digests_are_wanted() {
+        // It takes connections, and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let repository = Repository::parse(&format!("{}/shop/api", silent.local_addr().unwrap())).unwrap();
+        let mut config = Config::default();
+        config.hosts.insert(repository.registry().clone(), Host { plain_http: true, ..Host::default() });
+        let observer = Observer::new(Client::new(config).unwrap(), Arc::default());
+        let wanted: BTreeSet<Case> = (0..100).map(|i| (repository.clone(), Tag::parse(&format!("1.{i}")).unwrap())).collect();
+        let known = learn(&observer, wanted.clone(), Duration::from_millis(50)).await;
+        assert!(known.keys().eq(wanted.iter()), "each has a reason");
+        let reasons: Vec<_> = known.values().map(|answer| answer.as_ref().unwrap_err()).collect();
+        let asked = reasons.iter().filter(|reason| reason.contains("did not give its digest")).count();
+        let spared = reasons.iter().filter(|reason| reason.contains("was not asked")).count();
+        assert_eq!((asked, spared), (AT_ONCE, 100 - AT_ONCE));
     }
 }
