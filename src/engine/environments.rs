@@ -63,7 +63,10 @@ pub(super) async fn once(engine: &Arc<Engine>, purpose: Purpose, stop: &Cancella
         let run = async move {
             let mut task = Task::new(engine, environment, stop);
             let result = task.pass(purpose, PATIENCE_ONCE).await;
-            task.tell(&result);
+            // What failed is told by whoever asked for the pass.
+            if result.is_ok() {
+                task.tell(&result);
+            }
             result
         };
         (name, tokio::spawn(run.instrument(span)))

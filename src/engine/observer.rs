@@ -4,26 +4,26 @@
 //! after failures) and by how many workers. Hides queues and tasks. A listing that fails leaves the last
 //! good one in place.
 
+mod entry;
+mod latch;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::edges::Edge;
 use super::state::{Remembered, Store};
 use super::status::StatusCell;
-use crate::error::{Classified, Verdict, chain};
+use crate::error::Classified;
 use crate::image::{Digest, Registry, Repository, Tag, TagList};
 use crate::registry;
-use crate::retry::Backoff;
 use crate::shutdown::CancellationToken;
 use crate::telemetry::metrics::Metrics;
+use entry::{Entry, Host, ListingError};
+use latch::Latch;
 
-/// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
-const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(15 * 60));
 /// How often due repositories are looked for; also the heartbeat's period.
 const TICK: Duration = Duration::from_secs(1);
 /// How often at most the state file is written.
@@ -66,46 +66,6 @@ impl FromIterator<(Repository, Observed)> for Observations {
     }
 }
 
-/// Why a listing failed.
-#[derive(Debug, thiserror::Error)]
-enum ListingError {
-    /// The registry could not be asked, or its answer not be used.
-    #[error(transparent)]
-    Registry(#[from] registry::Error),
-    /// The listing ended by a panic.
-    #[error("the listing ended by a bug")]
-    Panicked(#[from] tokio::task::JoinError),
-}
-
-impl Classified for ListingError {
-    fn verdict(&self) -> Verdict {
-        match self {
-            Self::Registry(error) => error.verdict(),
-            Self::Panicked(_) => Verdict::Bug,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Registry(error) => error.hint(),
-            Self::Panicked(_) => None,
-        }
-    }
-}
-
-/// A repository on the watch list.
-struct Entry {
-    interval: Duration,
-    observed: Observed,
-    /// The generation in which `observed` last changed.
-    changed: u64,
-    /// When it is to be listed next; none while it is queued or being listed.
-    due: Option<Instant>,
-    failures: u32,
-    edge: Edge,
-    waiters: Vec<Arc<Latch>>,
-}
-
 /// The repositories of one registry that wait for a worker.
 #[derive(Default)]
 struct Queue {
@@ -118,18 +78,11 @@ struct Inner {
     entries: HashMap<Repository, Entry>,
     queues: HashMap<Registry, Queue>,
     remembered: HashMap<Repository, TagList>,
-    /// What fails at a host as a whole.
-    hosts: HashMap<Registry, Edge>,
+    hosts: HashMap<Registry, Host>,
     /// By environment: the repositories that its tree uses.
     used: HashMap<String, HashSet<Repository>>,
     generation: u64,
     listed: u64,
-}
-
-/// Counts down to the end of the listings that somebody waits for.
-struct Latch {
-    open: AtomicUsize,
-    done: Notify,
 }
 
 /// Lists repositories as they fall due and keeps the last good listing of each.
@@ -171,7 +124,7 @@ impl Observer {
     /// A listing that takes longer goes on and is seen through [`Observer::changes`].
     pub(super) async fn observe(self: &Arc<Self>, wanted: &BTreeMap<Repository, Duration>, patience: Duration) -> Observations {
         let latch = self.start(wanted);
-        if latch.open.load(Ordering::Acquire) > 0 {
+        if !latch.is_open() {
             // Running out of patience is no failure: the pass goes on with what is known.
             let _ = tokio::time::timeout(patience, latch.wait()).await;
         }
@@ -193,7 +146,7 @@ impl Observer {
 
     /// Puts `wanted` on the watch list and starts the listings that are due; the latch opens when none of `wanted` is being listed.
     fn start(self: &Arc<Self>, wanted: &BTreeMap<Repository, Duration>) -> Arc<Latch> {
-        let latch = Arc::new(Latch { open: AtomicUsize::new(0), done: Notify::new() });
+        let latch = Arc::new(Latch::default());
         let now = Instant::now();
         let mut inner = self.lock();
         for (repository, interval) in wanted {
@@ -205,7 +158,7 @@ impl Observer {
             entry.interval = *interval;
             let due = entry.due.is_some_and(|due| due <= now);
             if due || entry.due.is_none() {
-                latch.open.fetch_add(1, Ordering::AcqRel);
+                latch.count_up();
                 entry.waiters.push(Arc::clone(&latch));
             }
             if due {
@@ -276,6 +229,7 @@ impl Observer {
         }
         if !used.values().any(|set| set.contains(repository)) {
             entries.remove(repository); // dropped while it was being listed
+            host.forget_all_but(|other| other != repository);
         }
     }
 
@@ -333,84 +287,16 @@ impl Observer {
     /// Notes which repositories an environment uses, and forgets those that none uses any more.
     pub(super) fn use_for(&self, environment: &str, repositories: &BTreeMap<Repository, Duration>) {
         let mut guard = self.lock();
-        let Inner { entries, used, .. } = &mut *guard;
+        let Inner { entries, used, hosts, .. } = &mut *guard;
         used.insert(environment.to_owned(), repositories.keys().cloned().collect());
         // One that is being listed stays until that has ended.
         entries.retain(|repository, entry| entry.due.is_none() || used.values().any(|set| set.contains(repository)));
+        hosts.values_mut().for_each(|host| host.forget_all_but(|repository| entries.contains_key(repository)));
     }
 
     /// Returns the digest that a tag stands for now.
     pub(super) async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, registry::Error> {
         self.client.digest(repository, tag.as_tag_ref()).await
-    }
-}
-
-impl Entry {
-    fn new(interval: Duration, tags: Option<TagList>, now: Instant) -> Self {
-        let observed = Observed { tags, failure: None };
-        Self { interval, observed, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
-    }
-
-    fn succeeded(&mut self, repository: &Repository, host: &mut Edge, tags: TagList) {
-        let (registry, now) = (repository.registry(), Instant::now().into_std());
-        host.succeeded(now, |since| tracing::info!(%registry, failing_for = %since, "recovered"));
-        self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
-        self.failures = 0;
-        self.observed = Observed { tags: Some(tags), failure: None };
-    }
-
-    /// Notes a failed listing; returns the delay until the next.
-    fn failed(&mut self, repository: &Repository, host: &mut Edge, error: &ListingError) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        let reason: Arc<str> = chain(error).to_string().into();
-        let delay = match error.verdict() {
-            Verdict::Retry { after: None } => BACKOFF.delay(self.failures).min(self.interval),
-            Verdict::Retry { after: Some(after) } => BACKOFF.delay(self.failures).min(self.interval).max(after),
-            Verdict::Stalled | Verdict::Bug => jittered(self.interval),
-        };
-        self.tell(repository, host, error, &reason, delay);
-        self.observed.failure = Some(reason);
-        delay
-    }
-
-    /// Tells a failure: one of the host is told once for all its repositories.
-    fn tell(&mut self, repository: &Repository, host: &mut Edge, error: &ListingError, reason: &Arc<str>, delay: Duration) {
-        let (registry, now) = (repository.registry(), Instant::now().into_std());
-        let (hint, verdict, next_try) = (error.hint(), error.verdict().as_str(), format!("{}s", delay.as_secs()));
-        let hint = hint.as_deref();
-        if matches!(error, ListingError::Registry(error) if error.is_of_the_host()) {
-            host.failed(now, reason, |count, since| {
-                tracing::warn!(%registry, %reason, hint, verdict, count, failing_for = %since, next_try, "the registry fails; what was listed before stays in use");
-            });
-            return;
-        }
-        let effect = if self.observed.tags.is_some() {
-            "listing failed; the last good listing stays in use"
-        } else {
-            "listing failed; nothing is decided"
-        };
-        self.edge.failed(now, reason, |count, since| {
-            tracing::warn!(%registry, %repository, %reason, hint, verdict, count, failing_for = %since, next_try, "{effect}");
-        });
-    }
-}
-
-impl Latch {
-    fn count_down(&self) {
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.done.notify_waiters();
-        }
-    }
-
-    async fn wait(&self) {
-        loop {
-            // The notification is armed before the count is read, so that none is missed.
-            let done = self.done.notified();
-            if self.open.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            done.await;
-        }
     }
 }
 
@@ -443,7 +329,7 @@ mod tests {
             for _ in 0..1000 {
                 tokio::task::yield_now().await;
             }
-            assert_eq!(latch.open.load(Ordering::Acquire), 0, "who waits for it is told");
+            assert!(latch.is_open(), "who waits for it is told");
             let inner = observer.lock();
             let entry = inner.entries.values().next().unwrap();
             assert!(entry.due.is_some(), "it is listed again");
@@ -462,7 +348,7 @@ mod tests {
         assert_eq!(observer.progress(), (0, 1), "its listing is under way");
         observer.finish(repository, Ok([TagRef::parse("1.0").unwrap()].into_iter().collect()));
         assert_eq!(observer.progress(), (1, 0));
-        assert_eq!(latch.open.load(Ordering::Acquire), 0, "who waits for it is told");
+        assert!(latch.is_open(), "who waits for it is told");
     }
 
     #[tokio::test]
