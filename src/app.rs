@@ -57,17 +57,11 @@ impl App {
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let listen = settings.http.clone();
         let (engine, families) = engine(settings)?;
-        let (live, ready) = (engine.status(), engine.status());
+        let (live, ready) = (engine.health(), engine.health());
         let sources =
             http::Sources { metrics: Arc::new(families), live: Arc::new(move || live.live()), ready: Arc::new(move || ready.ready()) };
         let server = http::Server::bind(&listen, sources).await?;
         Ok(Self { engine, server })
-    }
-
-    /// Returns the engine, for those who want to look at its status while it runs.
-    #[must_use]
-    pub fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.engine)
     }
 
     /// Runs until SIGTERM or SIGINT, or until `stop` is cancelled by someone else.

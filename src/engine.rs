@@ -7,6 +7,7 @@
 mod digests;
 mod edges;
 mod environments;
+mod health;
 mod holds;
 mod message;
 mod observer;
@@ -15,7 +16,6 @@ mod plan;
 mod reconcile;
 mod rules;
 mod state;
-mod status;
 pub mod survey;
 pub mod tree;
 
@@ -32,11 +32,11 @@ use crate::shutdown::CancellationToken;
 use crate::telemetry::metrics::Metrics;
 
 pub use environments::Once;
+pub use health::Health;
 pub use observer::{Observations, Observed, Observer};
 pub use plan::{Change, Note, NoteKind};
 pub use reconcile::{EditedFile, Outcome, PassError};
 pub use rules::Rules;
-pub use status::{EnvironmentStatus, Failure, Status, StatusCell};
 pub use tree::{Skip, SkipReason, is_manifest};
 
 /// What is watched, and where it is written.
@@ -83,7 +83,7 @@ pub struct Engine {
     config: Config,
     rules: Arc<Rules>,
     observer: Arc<Observer>,
-    status: Arc<StatusCell>,
+    health: Arc<Health>,
     metrics: Arc<Metrics>,
     /// By environment: the rules that covered a site in its last pass. Taken away once the unused ones have been told.
     used: Mutex<Option<HashMap<String, BTreeSet<usize>>>>,
@@ -94,15 +94,15 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
         let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
-        let status = Arc::new(StatusCell::new(config.environments.iter().map(|e| e.name.clone())));
+        let health = Arc::new(Health::new(config.environments.iter().map(|e| e.name.clone())));
         let observer = Observer::new(client, Arc::clone(&metrics));
-        Arc::new(Self { config, rules, observer, status, metrics, used: Mutex::new(Some(HashMap::new())) })
+        Arc::new(Self { config, rules, observer, health, metrics, used: Mutex::new(Some(HashMap::new())) })
     }
 
-    /// Returns what is known now, for the status page and the probes.
+    /// Returns the signs of life that the probes read.
     #[must_use]
-    pub fn status(&self) -> Arc<StatusCell> {
-        Arc::clone(&self.status)
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Watches until `stop` is cancelled; a push in flight is finished first.
@@ -110,7 +110,7 @@ impl Engine {
         let mut tasks = tokio::task::JoinSet::new();
         let store = state::Store::new(&self.config.state_dir);
         self.observer.restore(store.load());
-        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store, self.status()));
+        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store, self.health()));
         for environment in self.config.environments.clone() {
             tasks.spawn(environments::watch(Arc::clone(self), environment, stop.clone()));
         }

@@ -13,7 +13,6 @@ use super::observer::jittered;
 use super::plan::{Note, NoteKind};
 pub(super) use super::reconcile::Purpose;
 use super::reconcile::{Outcome, PassError, Workspace, pass};
-use super::status::Failure;
 use super::{Engine, EnvironmentConfig};
 use crate::error::{Classified, Verdict, chain};
 use crate::retry::Backoff;
@@ -156,10 +155,9 @@ impl Task {
         }
     }
 
-    /// Reports a pass: log, metrics and status.
+    /// Reports a pass: log, metrics and health.
     fn tell(&mut self, result: &Result<Outcome, PassError>) {
         let name = self.workspace.config.name.clone();
-        let status = Arc::clone(&self.engine.status);
         match result {
             Ok(outcome) => {
                 self.edge.succeeded(std::time::Instant::now(), |since| tracing::info!(failing_for = %since, "recovered"));
@@ -167,19 +165,12 @@ impl Task {
                 self.tell_notes(&outcome.notes);
                 self.count(outcome);
                 self.engine.tell_unused_rules(&name, &outcome.rules);
-                status.update(&name, |status| {
-                    status.commit = Some(outcome.pushed.clone().unwrap_or_else(|| outcome.base.clone()));
-                    status.sites = outcome.sites;
-                    status.passes += 1;
-                    status.last_success = Some(Timestamp::now());
-                    status.failing = None;
-                    status.set_notes(&outcome.notes);
-                });
             }
             // The stop tore it, and is told where it was asked for; the next start takes the work up.
             Err(error) if self.stop.is_cancelled() => tracing::debug!(reason = %chain(error), "the pass was stopped"),
             Err(error) => self.tell_failure(error),
         }
+        self.engine.health.passed(&name);
     }
 
     fn count(&self, outcome: &Outcome) {
@@ -204,12 +195,6 @@ impl Task {
             } else {
                 tracing::warn!(reason = %reason, hint = hint.as_deref(), verdict, count, failing_for = %since, "the pass failed");
             }
-        });
-        let name = &self.workspace.config.name;
-        self.engine.status.update(name, |status| {
-            status.passes += 1;
-            let since = status.failing.as_ref().map_or_else(Timestamp::now, |failing| failing.since);
-            status.failing = Some(Failure { reason: reason.to_string(), hint, verdict, since });
         });
     }
 
@@ -246,7 +231,7 @@ impl Task {
             }
         }
         if new.len() > MOST_LINES {
-            tracing::info!(more = new.len() - MOST_LINES, "further sites and files are left alone; see the status or `tagboat plan`");
+            tracing::info!(more = new.len() - MOST_LINES, "further sites and files are left alone; see `tagboat plan`");
         }
         self.told = now;
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::health::Health;
 use super::state::{Remembered, Store};
-use super::status::StatusCell;
 use crate::error::Classified;
 use crate::image::{Digest, Registry, Repository, Tag, TagList};
 use crate::registry;
@@ -234,7 +234,7 @@ impl Observer {
     }
 
     /// Lists repositories as they fall due until `stop` is cancelled, and keeps the state file current.
-    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store, status: Arc<StatusCell>) {
+    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store, health: Arc<Health>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut saved, mut next_save) = (0, Instant::now() + SAVE);
@@ -243,7 +243,7 @@ impl Observer {
                 () = stop.cancelled() => break,
                 _ = tick.tick() => {}
             }
-            status.beat();
+            health.beat();
             for (registry, requests) in self.client.requests() {
                 self.metrics.requested(registry.as_str(), requests);
             }

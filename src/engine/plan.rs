@@ -1,7 +1,10 @@
 //! From observations and sites to the edits that are due. Pure.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
 use std::sync::Arc;
+
+use serde::Serializer;
 
 use super::holds::Holds;
 use super::tree::{SiteFile, Tree};
@@ -23,16 +26,16 @@ pub struct Change {
     /// The line, from 1.
     pub line: usize,
     /// The repository, in canonical form.
-    #[serde(serialize_with = "super::status::as_text")]
+    #[serde(serialize_with = "as_text")]
     pub repository: Repository,
     /// The tag before.
-    #[serde(serialize_with = "super::status::as_text")]
+    #[serde(serialize_with = "as_text")]
     pub from: Tag,
     /// The tag after.
-    #[serde(serialize_with = "super::status::as_text")]
+    #[serde(serialize_with = "as_text")]
     pub to: Tag,
     /// The digest after, where the site has one.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "super::status::as_optional_text")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub digest: Option<Digest>,
     /// The policy that chose, as in `semver ^1.4`.
     pub policy: String,
@@ -49,10 +52,10 @@ pub struct Note {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The repository, if it is about one site.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "super::status::as_optional_text")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub repository: Option<Repository>,
     /// The site's tag.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "super::status::as_optional_text")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub tag: Option<Tag>,
     /// The reason in words.
     pub reason: String,
@@ -239,5 +242,16 @@ impl Decider<'_> {
     fn name(&mut self, rule: usize) -> Arc<str> {
         let rules = self.rules;
         Arc::clone(self.names.entry(rule).or_insert_with(|| rules.policy(rule).to_string().into()))
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_optional_text<S: Serializer>(value: &Option<impl Display>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
     }
 }
