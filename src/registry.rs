@@ -81,7 +81,7 @@ impl Client {
     /// If any page could not be read, or holds what cannot be a tag.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Error> {
         let host = self.host(repository.registry())?;
-        let listed = listing::tags(&self.session(&host, Some(repository)), repository).await;
+        let listed = listing::tags(&self.session(&host, Some(repository.name()))).await;
         listed.map_err(|cause| Error::Tags { repository: repository.clone(), cause: Arc::new(cause) })
     }
 
@@ -91,7 +91,7 @@ impl Client {
     /// If it could not be learned, or is not the digest of what the registry gives.
     pub async fn digest(&self, repository: &Repository, tag: TagRef<'_>) -> Result<Digest, Error> {
         let host = self.host(repository.registry())?;
-        let digest = manifest::digest(&self.session(&host, Some(repository)), repository, tag).await;
+        let digest = manifest::digest(&self.session(&host, Some(repository.name())), tag).await;
         digest.map_err(|cause| Error::Digest { repository: repository.clone(), tag: tag.to_tag(), cause: Arc::new(cause) })
     }
 
@@ -129,8 +129,8 @@ impl Client {
         Ok(host)
     }
 
-    fn session<'a>(&'a self, host: &'a Peer, repository: Option<&'a Repository>) -> Session<'a> {
-        Session { host, repository, credentials: &self.0.credentials, tokens: &self.0.tokens }
+    fn session<'a>(&'a self, host: &'a Peer, name: Option<&'a str>) -> Session<'a> {
+        Session { host, name, credentials: &self.0.credentials, tokens: &self.0.tokens }
     }
 }
 

@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 
-use crate::image::Repository;
 use crate::redact::{Redactor, Secret};
 
 use super::config::Auth;
@@ -63,13 +62,13 @@ impl Credentials {
     }
 
     /// Finds the credential for a host: the policy file's first, then Docker's.
-    pub(super) fn find(&self, host: &Host, repository: Option<&Repository>) -> Result<Option<Credential>, Cause> {
+    pub(super) fn find(&self, host: &Host, name: Option<&str>) -> Result<Option<Credential>, Cause> {
         match &host.config.auth {
             Some(Auth::Basic { username, password }) => {
                 Ok(Some(Credential::Basic { username: username.clone(), password: password.read()? }))
             }
             Some(Auth::Bearer(token)) => Ok(Some(Credential::Bearer(token.read()?))),
-            None => self.docker.as_ref().map_or(Ok(None), |docker| docker.find(&host.registry, repository.map(Repository::name))),
+            None => self.docker.as_ref().map_or(Ok(None), |docker| docker.find(&host.registry, name)),
         }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::Url;
 
-use crate::image::{ParseError, Repository, TagList, TagRef};
+use crate::image::{ParseError, TagList, TagRef};
 
 use super::error::{BadJson, Cause};
 use super::link;
@@ -27,23 +27,23 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// What all tags together may take in memory.
 const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 
-/// Lists all tags of `repository`.
+/// Lists all tags of the session's repository.
 ///
 /// A registry may lose its place if the tag at a page's end is deleted meanwhile; then the listing starts over, once.
-pub(super) async fn tags(session: &Session<'_>, repository: &Repository) -> Result<TagList, Cause> {
-    let first = first_page(session, repository).await?;
+pub(super) async fn tags(session: &Session<'_>) -> Result<TagList, Cause> {
+    let first = first_page(session).await?;
     match rest(session, first).await? {
         Some(tags) => Ok(tags),
         None => {
-            let first = first_page(session, repository).await?;
+            let first = first_page(session).await?;
             rest(session, first).await?.ok_or(Cause::Endless("its pages vanish while it is read"))
         }
     }
 }
 
 /// Gets the first page, without a page size where the registry refuses it.
-async fn first_page(session: &Session<'_>, repository: &Repository) -> Result<Answer, Cause> {
-    let mut url = session.host.url(&format!("{}/tags/list", repository.name()));
+async fn first_page(session: &Session<'_>) -> Result<Answer, Cause> {
+    let mut url = session.url("tags/list");
     if session.host.takes_page_size() {
         url.set_query(Some(&format!("n={PAGE_SIZE}")));
         let answer = get(session, url.clone()).await?;

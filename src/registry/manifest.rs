@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::image::{Digest, Repository, TagRef};
+use crate::image::{Digest, TagRef};
 
 use super::error::{BadJson, Cause};
 use super::session::Session;
@@ -26,8 +26,8 @@ const LARGEST: usize = 4 * 1024 * 1024;
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// Learns the digest that `tag` stands for now.
-pub(super) async fn digest(session: &Session<'_>, repository: &Repository, tag: TagRef<'_>) -> Result<Digest, Cause> {
-    let head = ask(session, Method::HEAD, repository, tag).await?;
+pub(super) async fn digest(session: &Session<'_>, tag: TagRef<'_>) -> Result<Digest, Cause> {
+    let head = ask(session, Method::HEAD, tag).await?;
     match head.status {
         status if status.is_success() => {
             if let (Some(kind), Claim::Digest(digest)) = (head.media_type(), claim(&head.headers)) {
@@ -38,7 +38,7 @@ pub(super) async fn digest(session: &Session<'_>, repository: &Repository, tag: 
         StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => return Err(head.refused()),
         _ => {}
     }
-    let answer = ask(session, Method::GET, repository, tag).await?;
+    let answer = ask(session, Method::GET, tag).await?;
     if !answer.status.is_success() {
         return Err(answer.refused());
     }
@@ -46,8 +46,8 @@ pub(super) async fn digest(session: &Session<'_>, repository: &Repository, tag: 
     verified(&answer)
 }
 
-async fn ask(session: &Session<'_>, method: Method, repository: &Repository, tag: TagRef<'_>) -> Result<Answer, Cause> {
-    let url = session.host.url(&format!("{}/manifests/{tag}", repository.name()));
+async fn ask(session: &Session<'_>, method: Method, tag: TagRef<'_>) -> Result<Answer, Cause> {
+    let url = session.url(&format!("manifests/{tag}"));
     session.send(&Request { method, url, accept: ACCEPT, what: "the manifest", limit: LARGEST, follow_redirects: true }).await
 }
 

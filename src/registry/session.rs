@@ -2,8 +2,8 @@
 
 use reqwest::StatusCode;
 use reqwest::header::WWW_AUTHENTICATE;
+use url::Url;
 
-use crate::image::Repository;
 use crate::redact::Secret;
 
 use super::challenge::{self, Challenge};
@@ -16,7 +16,8 @@ use super::wire::{self, Answer, Authorization, Request};
 /// What authenticates the requests about one repository, or about a registry as a whole.
 pub(super) struct Session<'a> {
     pub(super) host: &'a Host,
-    pub(super) repository: Option<&'a Repository>,
+    /// The repository's name at this host; none for the registry as a whole.
+    pub(super) name: Option<&'a str>,
     pub(super) credentials: &'a Credentials,
     pub(super) tokens: &'a Tokens,
 }
@@ -29,13 +30,21 @@ struct Sent {
 }
 
 impl Session<'_> {
+    /// Returns the URL of something of the repository: `tags/list`, `manifests/1.0`.
+    pub(super) fn url(&self, path: &str) -> Url {
+        match self.name {
+            Some(name) => self.host.url(&format!("{name}/{path}")),
+            None => self.host.url(path),
+        }
+    }
+
     /// Makes a request, authenticated as far as the registry wants it. Any status but 401 comes back as an answer.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, Cause> {
         if !self.host.is_own(&request.url) {
             // Pages that a redirect led to: another host, which gets no credential.
             return checked(wire::send(self.host, request, None).await?);
         }
-        let credential = self.credentials.find(self.host, self.repository)?;
+        let credential = self.credentials.find(self.host, self.name)?;
         let sent = match self.host.challenge() {
             Some(challenge) => {
                 let answer = self.answer(&challenge, credential.as_ref(), None).await;
@@ -102,7 +111,7 @@ impl Session<'_> {
                     registry: self.host.registry.clone(),
                     realm: realm.clone(),
                     service: service.clone(),
-                    scope: self.repository.map(|repository| format!("repository:{}:pull", repository.name())),
+                    scope: self.name.map(|name| format!("repository:{name}:pull")),
                 };
                 let token = self.tokens.get(self.host, &key, credential, refused).await?;
                 Ok(Some(Sent { authorization: bearer(&token, credential.is_none())?, token: Some(token) }))
