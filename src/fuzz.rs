@@ -6,8 +6,11 @@ use crate::image::{Digest, Platform, Reference, Repository, RepositoryPattern, T
 
 pub use crate::registry::fuzz::{challenge, docker_config, link, listing, manifest, redirect, token};
 
+/// Takes any bytes, and panics if what must hold does not.
+pub type Target = fn(&[u8]);
+
 /// Each parser under the name of its target and its folder of the corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 14] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("challenge", challenge),
     ("digest", digest),
     ("docker_config", docker_config),

@@ -135,8 +135,7 @@ impl Repository {
         if !name.split('/').all(is_path_component) {
             return fail("between slashes stand lower-case letters and digits, joined by `.`, `_`, `__` or `-`");
         }
-        let name: Arc<str> =
-            if registry.is_docker_hub() && !name.contains('/') { format!("library/{name}").into() } else { name.into() };
+        let name: Arc<str> = if registry.is_docker_hub() && !name.contains('/') { format!("library/{name}").into() } else { name.into() };
         if registry.0.len() + 1 + name.len() > MAX_REPOSITORY {
             return fail("with its registry it is longer than 255 characters");
         }

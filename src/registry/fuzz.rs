@@ -1,7 +1,7 @@
 //! What must hold of all that a registry may say, as functions over bytes.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
-use url::Url;
+use url::{Host, Url};
 
 use super::challenge::{self, Challenge};
 use super::error::Cause;
@@ -59,9 +59,14 @@ pub fn redirect(data: &[u8]) {
             Err(cause) => harmless(&cause),
             Ok(to) => {
                 assert!(to.scheme() == "https" || (to.scheme() == "http" && registry.scheme() == "http"), "{to}");
-                let host = to.host_str().unwrap_or_default();
-                assert!(!host.is_empty() && to.username().is_empty() && to.password().is_none(), "{to}");
-                assert!(!["127.", "169.254.", "0.", "[::1]", "[fe8", "localhost"].iter().any(|bad| host.starts_with(bad)), "{to}");
+                assert!(to.username().is_empty() && to.password().is_none(), "{to}");
+                let harmful = match to.host() {
+                    Some(Host::Domain(name)) => name.is_empty() || name == "localhost" || name.ends_with(".localhost"),
+                    Some(Host::Ipv4(v4)) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+                    Some(Host::Ipv6(v6)) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
+                    None => true,
+                };
+                assert!(!harmful, "{to}");
             }
         }
     }

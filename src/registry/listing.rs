@@ -222,11 +222,12 @@ pub(super) fn fuzz(page: &Answer) -> Result<(), Cause> {
     let mut tags = Collector::default();
     tags.read(page)?;
     let list = tags.finish();
-    // An independent reader sees the same tags.
-    let json: serde_json::Value = serde_json::from_slice(&page.body).unwrap_or_default();
-    let mut known: Vec<&str> = json["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-    known.sort_unstable();
-    known.dedup();
-    assert!(list.iter().map(TagRef::as_str).eq(known));
+    // An independent reader, where it can read the page at all, sees the same tags.
+    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(&page.body) {
+        let mut known: Vec<&str> = json["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        known.sort_unstable();
+        known.dedup();
+        assert!(list.iter().map(TagRef::as_str).eq(known));
+    }
     Ok(())
 }

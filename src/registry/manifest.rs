@@ -134,7 +134,6 @@ pub(super) fn fuzz(answer: &mut Answer) -> Result<(), Cause> {
         answer.headers.insert(CONTENT_DIGEST, value);
     }
     let manifest = check_manifest(answer);
-    assert!(manifest.is_err() || serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_ok());
     let digest = verified(answer)?;
     if digest.algorithm() == "sha256" {
         assert_eq!(digest.as_str(), own);
