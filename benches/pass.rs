@@ -6,6 +6,9 @@
 //! `size`, `all`, `one`, `plan`, `idle`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+#[path = "support/measure.rs"]
+mod measure;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -20,6 +23,8 @@ use tagboat::engine::{EnvironmentConfig, ImageRule, Rules};
 use tagboat::environment::{self, Author, Environment, Paths, RemoteUrl};
 use tagboat::image::RepositoryPattern;
 use tagboat::policy::{self, Policy};
+
+use measure::{cpu_time, line, memory, mib, seconds};
 
 const FILES: usize = 10_000;
 const DEPLOYMENTS: usize = 1_000;
@@ -37,29 +42,12 @@ fn main() {
     let chosen = |part: &str| filters.is_empty() || filters.iter().any(|filter| part.contains(filter.as_str()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let registry = runtime.block_on(Registry::start()).unwrap();
-    println!("{:<58} {:>12} {:>10} {:>12} {:>8}", "what", "measured", "goal", "baseline", "ratio");
+    measure::head();
     let parts: [(&str, Part); 5] =
         [("size", |_| size()), ("all", all_files_change), ("one", one_file_of_many), ("plan", thousand_deployments), ("idle", idle)];
     for (_, measure) in parts.into_iter().filter(|(part, _)| chosen(part)) {
         measure(&registry);
     }
-}
-
-/// One line of the table; a ratio below 1 means faster or smaller than the baseline.
-fn line(what: &str, measured: &str, goal: &str, baseline: Option<(Duration, Duration)>) {
-    let (baseline, ratio) = baseline.map_or_else(
-        || ("-".to_owned(), "-".to_owned()),
-        |(ours, theirs)| (format!("{:.3} s", theirs.as_secs_f64()), format!("{:.2}", ours.as_secs_f64() / theirs.as_secs_f64())),
-    );
-    println!("{what:<58} {measured:>12} {goal:>10} {baseline:>12} {ratio:>8}");
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.3} s", time.as_secs_f64())
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / 1024.0 / 1024.0)
 }
 
 fn size() {
@@ -134,8 +122,8 @@ fn tagboat(policy: &Path, arguments: &[&str]) -> Run {
     let mut child = start(policy, arguments, &log);
     let (mut peak, mut cpu) = (0, Duration::ZERO);
     let all = loop {
-        peak = peak.max(memory(&child, "VmHWM"));
-        cpu = cpu.max(cpu_time(&child));
+        peak = peak.max(memory(child.id(), "VmHWM"));
+        cpu = cpu.max(cpu_time(child.id()));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "{arguments:?}: {status}");
             break started.elapsed();
@@ -162,20 +150,6 @@ fn start(policy: &Path, arguments: &[&str], log: &Path) -> Child {
         .stderr(File::create(log).unwrap())
         .spawn()
         .unwrap()
-}
-
-fn memory(child: &Child, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-/// The processor time so far, in the kernel's hundredths of a second.
-fn cpu_time(child: &Child) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    // Behind the name, which is in parentheses: the 12th and 13th field are user and system time.
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    Duration::from_millis(10 * fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>())
 }
 
 fn many_files(registry: &Registry, image: impl Fn(usize) -> String) -> Vec<(String, String)> {
@@ -286,7 +260,7 @@ fn idle(registry: &Registry) {
     // Idle is when the memory has not moved for a second.
     let (mut last, mut still) = (0, Instant::now());
     while still.elapsed() < Duration::from_secs(1) {
-        let now = memory(&child, "VmRSS");
+        let now = memory(child.id(), "VmRSS");
         if now != last {
             (last, still) = (now, Instant::now());
         }

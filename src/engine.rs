@@ -108,9 +108,9 @@ impl Engine {
     /// Watches until `stop` is cancelled; a push in flight is finished first.
     pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
         let mut tasks = tokio::task::JoinSet::new();
-        let store = state::Store::new(&self.config.state_dir);
-        self.observer.restore(store.load());
-        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), store, self.health()));
+        let keeper = state::Keeper::new(&self.config.state_dir);
+        self.observer.restore(keeper.load());
+        tasks.spawn(Arc::clone(&self.observer).list_when_due(stop.clone(), keeper, self.health()));
         for environment in self.config.environments.clone() {
             tasks.spawn(environments::watch(Arc::clone(self), environment, stop.clone()));
         }

@@ -66,6 +66,9 @@ pub mod demo;
 pub mod engine;
 pub mod environment;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod image;
 pub mod manifest;

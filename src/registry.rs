@@ -13,6 +13,9 @@ mod config;
 mod credential;
 mod docker_config;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod link;
 mod listing;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::health::Health;
-use super::state::{Remembered, Store};
+use super::state::{Keeper, Listings};
 use crate::error::Classified;
 use crate::image::{Digest, Registry, Repository, Tag, TagList};
 use crate::registry;
@@ -77,7 +77,7 @@ struct Queue {
 struct Inner {
     entries: HashMap<Repository, Entry>,
     queues: HashMap<Registry, Queue>,
-    remembered: HashMap<Repository, TagList>,
+    remembered: Listings,
     hosts: HashMap<Registry, Host>,
     /// By environment: the repositories that its tree uses.
     used: HashMap<String, HashSet<Repository>>,
@@ -104,8 +104,8 @@ impl Observer {
     }
 
     /// Takes the last good listings of an earlier run; each serves only until its repository's first listing ends.
-    pub(super) fn restore(&self, remembered: Remembered) {
-        self.lock().remembered = remembered.into_lists();
+    pub(super) fn restore(&self, remembered: Listings) {
+        self.lock().remembered = remembered;
     }
 
     /// Returns a receiver that sees every change of any observation.
@@ -234,10 +234,10 @@ impl Observer {
     }
 
     /// Lists repositories as they fall due until `stop` is cancelled, and keeps the state file current.
-    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, store: Store, health: Arc<Health>) {
+    pub(super) async fn list_when_due(self: Arc<Self>, stop: CancellationToken, mut keeper: Keeper, health: Arc<Health>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut saved, mut next_save) = (0, Instant::now() + SAVE);
+        let mut next_save = Instant::now() + SAVE;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -256,26 +256,24 @@ impl Observer {
             self.start(&due);
             if now >= next_save {
                 next_save = now + SAVE;
-                saved = self.save(&store, saved).await;
+                self.save(&mut keeper).await;
             }
         }
-        self.save(&store, saved).await;
+        self.save(&mut keeper).await;
     }
 
-    /// Writes the state file if something changed since generation `saved`; returns the generation written.
-    async fn save(&self, store: &Store, saved: u64) -> u64 {
-        let (generation, remembered) = {
+    /// Writes the state file if something changed since it was written.
+    async fn save(&self, keeper: &mut Keeper) {
+        let (generation, listings) = {
             let inner = self.lock();
-            if inner.generation == saved {
-                return saved;
+            if keeper.has(inner.generation) {
+                return;
             }
-            let lists = inner.entries.iter().filter_map(|(repository, entry)| Some((repository.clone(), entry.observed.tags.clone()?)));
-            (inner.generation, Remembered::from_lists(lists))
+            // Tag lists are shared, not copied.
+            let listings = inner.entries.iter().filter_map(|(repository, entry)| Some((repository.clone(), entry.observed.tags.clone()?)));
+            (inner.generation, listings.collect())
         };
-        let store = store.clone();
-        // The state file is only a cache: a write that fails is reported by the store and tried again later.
-        let written = tokio::task::spawn_blocking(move || store.save(&remembered)).await.unwrap_or(false);
-        if written { generation } else { saved }
+        keeper.save(generation, listings).await;
     }
 
     /// Returns the stamp of what is known about `wanted`.

@@ -2,51 +2,108 @@
 //!
 //! The file is a cache. Without it the result is the same, only that a registry which is down at the
 //! start gives no decision. Owns the file's format and version; a file that is not of this version, or
-//! is cut short, is set aside and a new one begun.
+//! is cut short, is set aside and a new one begun. It is written and read a repository at a time, so that
+//! a million tags are never held twice.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{Read, Write};
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Repository, TagList, TagRef};
+use super::edges::Edge;
+use crate::image::{Repository, TagList};
 
 const VERSION: u32 = 1;
 const FILE: &str = "state.json";
+/// How the name of a file begins that is not finished yet.
+const UNFINISHED: &str = ".tmp";
 /// More than any real set of listings takes; a larger file is not ours.
 const LARGEST: u64 = 512 * 1024 * 1024;
 
-/// The last good listings of an earlier run.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// The last good listing of each repository.
+pub(super) type Listings = BTreeMap<Repository, TagList>;
+
+/// What stands in the file.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Remembered {
+struct Content {
     version: u32,
-    /// By canonical repository: its tags, with a blank between them.
-    tags: BTreeMap<String, String>,
+    #[serde(with = "text")]
+    tags: Listings,
 }
 
-impl Remembered {
-    pub(super) fn from_lists(lists: impl Iterator<Item = (Repository, TagList)>) -> Self {
-        let join = |tags: TagList| tags.iter().map(TagRef::as_str).collect::<Vec<_>>().join(" ");
-        Self { version: VERSION, tags: lists.map(|(repository, tags)| (repository.to_string(), join(tags))).collect() }
+/// Listings as an object: by canonical repository its tags, with a blank between them.
+mod text {
+    use std::fmt;
+
+    use serde::de::{Deserializer, MapAccess, Visitor};
+    use serde::ser::{Serialize, Serializer};
+
+    use super::Listings;
+    use crate::image::{Repository, TagList, TagRef};
+
+    /// Tags that are joined as they are written.
+    struct Joined<'a>(&'a TagList);
+
+    impl fmt::Display for Joined<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.iter().enumerate().try_for_each(|(index, tag)| {
+                if index > 0 {
+                    f.write_str(" ")?;
+                }
+                f.write_str(tag.as_str())
+            })
+        }
     }
 
-    /// Returns the listings; one that does not satisfy the grammars is left out, as if it had never been kept.
-    pub(super) fn into_lists(self) -> HashMap<Repository, TagList> {
-        let list = |tags: &str| tags.split_ascii_whitespace().map(TagRef::parse).collect::<Result<TagList, _>>().ok();
-        self.tags.iter().filter_map(|(repository, tags)| Some((Repository::parse(repository).ok()?, list(tags)?))).collect()
+    impl Serialize for Joined<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(listings: &Listings, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(listings.iter().map(|(repository, tags)| (repository.to_string(), Joined(tags))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Listings, D::Error> {
+        deserializer.deserialize_map(Reader)
+    }
+
+    /// Reads a listing at a time; one that does not satisfy the grammars is left out, as if it had never been kept.
+    struct Reader;
+
+    impl<'de> Visitor<'de> for Reader {
+        type Value = Listings;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("tags by repository")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Listings, A::Error> {
+            let mut listings = Listings::new();
+            while let Some((repository, tags)) = map.next_entry::<String, String>()? {
+                let tags = tags.split_ascii_whitespace().map(TagRef::parse).collect::<Result<TagList, _>>();
+                if let (Ok(repository), Ok(tags)) = (Repository::parse(&repository), tags) {
+                    listings.insert(repository, tags);
+                }
+            }
+            Ok(listings)
+        }
     }
 }
 
 /// Where the state file is.
 #[derive(Clone, Debug)]
-pub(super) struct Store(PathBuf);
+struct Store(PathBuf);
 
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error("reading it")]
-    Read(#[from] std::io::Error),
+    Read(#[from] io::Error),
     #[error("it is larger than {LARGEST} bytes")]
     TooLarge,
     #[error("it is damaged")]
@@ -56,72 +113,127 @@ enum Unusable {
 }
 
 impl Store {
-    pub(super) fn new(state_dir: &Path) -> Self {
-        Self(state_dir.join(FILE))
-    }
-
     /// Reads the state file; one that cannot be used is set aside under another name.
-    pub(super) fn load(&self) -> Remembered {
+    fn load(&self) -> Listings {
         match self.read() {
-            Ok(remembered) => remembered,
-            Err(Unusable::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => Remembered::default(),
+            Ok(listings) => listings,
+            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::NotFound => Listings::new(),
             Err(error) => {
                 let aside = self.0.with_extension(format!("unusable-{}.json", jiff::Timestamp::now().as_second()));
                 let moved = std::fs::rename(&self.0, &aside).is_ok();
                 let reason = crate::error::chain(&error).to_string();
                 tracing::warn!(file = %self.0.display(), reason, aside = %aside.display(), moved, "the state file cannot be used; it is set aside and begun anew");
-                Remembered::default()
+                Listings::new()
             }
         }
     }
 
-    fn read(&self) -> Result<Remembered, Unusable> {
+    fn read(&self) -> Result<Listings, Unusable> {
         /// Only the version, so that a file of another version is told from a damaged one.
         #[derive(Deserialize)]
         struct Header {
             version: u32,
         }
-        let mut bytes = Vec::new();
-        std::fs::File::open(&self.0)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LARGEST {
+        if std::fs::metadata(&self.0)?.len() > LARGEST {
             return Err(Unusable::TooLarge);
         }
-        let Header { version } = serde_json::from_slice(&bytes)?;
+        let Header { version } = serde_json::from_reader(self.open()?)?;
         if version != VERSION {
             return Err(Unusable::Version(version));
         }
-        Ok(serde_json::from_slice(&bytes)?)
+        let content: Content = serde_json::from_reader(self.open()?)?;
+        Ok(content.tags)
     }
 
-    /// Replaces the state file as a whole; says whether that worked.
-    pub(super) fn save(&self, remembered: &Remembered) -> bool {
-        let written = self.write(remembered);
-        if let Err(error) = &written {
-            tracing::warn!(file = %self.0.display(), reason = %error, "the state file cannot be written; a restart begins without it");
-        }
-        written.is_ok()
+    fn open(&self) -> io::Result<impl Read> {
+        Ok(BufReader::new(std::fs::File::open(&self.0)?.take(LARGEST)))
     }
 
-    fn write(&self, remembered: &Remembered) -> std::io::Result<()> {
-        let dir = self.0.parent().unwrap_or(Path::new("."));
+    /// Replaces the state file as a whole.
+    fn write(&self, tags: Listings) -> io::Result<()> {
+        let dir = self.dir();
         std::fs::create_dir_all(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        let mut buffered = std::io::BufWriter::new(file.as_file_mut());
-        serde_json::to_writer(&mut buffered, remembered)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
+        let mut buffered = BufWriter::new(file.as_file_mut());
+        serde_json::to_writer(&mut buffered, &Content { version: VERSION, tags })?;
         buffered.flush()?;
         drop(buffered);
         file.persist(&self.0).map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// Removes what saves have left that were killed.
+    fn clean(&self) {
+        for entry in std::fs::read_dir(self.dir()).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                // One that cannot be removed costs space and nothing else.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn dir(&self) -> &Path {
+        self.0.parent().unwrap_or(Path::new("."))
+    }
+}
+
+/// Keeps the state file current. Saves that fail are told when that starts, sparingly while it lasts, and when it ends.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    store: Store,
+    edge: Edge,
+    /// The generation of the listings in the file.
+    saved: u64,
+}
+
+impl Keeper {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        Self { store: Store(state_dir.join(FILE)), edge: Edge::default(), saved: 0 }
+    }
+
+    /// Returns the listings that an earlier run kept.
+    pub(super) fn load(&self) -> Listings {
+        self.store.clean();
+        self.store.load()
+    }
+
+    /// Says whether the file holds the listings of a generation.
+    pub(super) fn has(&self, generation: u64) -> bool {
+        self.saved == generation
+    }
+
+    /// Writes the listings of a generation; if that fails, the file stays as it is.
+    pub(super) async fn save(&mut self, generation: u64, listings: Listings) {
+        let store = self.store.clone();
+        let written = tokio::task::spawn_blocking(move || store.write(listings)).await;
+        let (file, now) = (self.store.0.display(), Instant::now());
+        match written.unwrap_or_else(|error| Err(error.into())) {
+            Ok(()) => {
+                self.saved = generation;
+                self.edge.succeeded(now, |since| tracing::info!(%file, failing_for = %since, "the state file is written again"));
+            }
+            Err(error) => {
+                let reason: Arc<str> = error.to_string().into();
+                self.edge.failed(now, &reason, |count, since| {
+                    tracing::warn!(%file, %reason, count, failing_for = %since, "the state file cannot be written; a restart begins without it");
+                });
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::TagRef;
 
-    fn remembered() -> Remembered {
-        let tags: TagList = ["1.0", "1.1"].iter().map(|t| TagRef::parse(t).unwrap()).collect();
-        Remembered::from_lists([(Repository::parse("ghcr.io/acme/api").unwrap(), tags)].into_iter())
+    fn listings() -> Listings {
+        let tags = ["1.0", "1.1"].iter().map(|t| TagRef::parse(t).unwrap()).collect();
+        [(Repository::parse("ghcr.io/acme/api").unwrap(), tags)].into()
+    }
+
+    fn store(dir: &Path) -> Store {
+        Keeper::new(dir).store
     }
 
     fn names(dir: &Path) -> Vec<String> {
@@ -131,33 +243,64 @@ mod tests {
     #[test]
     fn what_is_saved_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(&dir.path().join("made"));
-        assert!(store.load().into_lists().is_empty());
-        assert!(store.save(&remembered()));
-        assert_eq!(store.load().into_lists(), remembered().into_lists());
+        let store = store(&dir.path().join("made"));
+        assert!(store.load().is_empty());
+        store.write(listings()).unwrap();
+        assert_eq!(store.load(), listings());
         assert_eq!(names(&dir.path().join("made")), [FILE], "no temporary file is left");
+        assert_eq!(std::fs::read_to_string(&store.0).unwrap(), r#"{"version":1,"tags":{"ghcr.io/acme/api":"1.0 1.1"}}"#);
     }
 
     #[test]
     fn an_unusable_file_is_set_aside_and_begun_anew() {
-        let whole = serde_json::to_string(&remembered()).unwrap();
+        let whole = r#"{"version":1,"tags":{"ghcr.io/acme/api":"1.0 1.1"}}"#;
         let other = whole.replace("\"version\":1", "\"version\":2");
-        for unusable in ["", "{", &whole[..whole.len() / 2], &other, "[]"] {
+        let more = format!("{whole}{whole}");
+        for unusable in ["", "{", &whole[..whole.len() / 2], &other, "[]", &more] {
             let dir = tempfile::tempdir().unwrap();
-            let store = Store::new(dir.path());
+            let store = store(dir.path());
             std::fs::write(dir.path().join(FILE), unusable).unwrap();
-            assert!(store.load().into_lists().is_empty(), "{unusable}");
+            assert!(store.load().is_empty(), "{unusable}");
             let names = names(dir.path());
             assert!(names.len() == 1 && names[0].starts_with("state.unusable-"), "{names:?}");
-            assert!(store.save(&remembered()));
-            assert_eq!(store.load().into_lists().len(), 1);
+            store.write(listings()).unwrap();
+            assert_eq!(store.load().len(), 1);
         }
     }
 
     #[test]
     fn a_kept_listing_with_a_bad_tag_is_left_out() {
-        let text = r#"{"version":1,"tags":{"nginx":"1.0 .bad","redis":"7"}}"#;
-        let remembered: Remembered = serde_json::from_str(text).unwrap();
-        assert_eq!(remembered.into_lists().len(), 1);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), r#"{"version":1,"tags":{"nginx":"1.0 .bad","redis":"7"}}"#).unwrap();
+        assert_eq!(store(dir.path()).load().len(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_save_has_left_is_removed_at_the_start_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path()).write(listings()).unwrap();
+        std::fs::write(dir.path().join(".tmpAbCdEf"), r#"{"version":1,"tags":{"ghcr"#).unwrap();
+        std::fs::create_dir(dir.path().join("environments")).unwrap();
+        assert_eq!(Keeper::new(dir.path()).load(), listings());
+        let mut left = names(dir.path());
+        left.sort();
+        assert_eq!(left, ["environments", FILE]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_save_leaves_the_generation_unsaved_until_one_works() {
+        let dir = tempfile::tempdir().unwrap();
+        let state_dir = dir.path().join("state");
+        // A file where the directory should be: nobody can write there, not even root.
+        std::fs::write(&state_dir, "").unwrap();
+        let mut keeper = Keeper::new(&state_dir);
+        for _ in 0..3 {
+            keeper.save(7, listings()).await;
+            assert!(!keeper.has(7));
+        }
+        std::fs::remove_file(&state_dir).unwrap();
+        keeper.save(7, listings()).await;
+        assert!(keeper.has(7));
+        assert_eq!(Keeper::new(&state_dir).load(), listings());
     }
 }

@@ -9,6 +9,9 @@ use super::ParseError;
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_ALIASES: [&str; 3] = [DOCKER_HUB, "index.docker.io", "registry-1.docker.io"];
 
+/// The longest canonical form, in bytes: what many clients take (distribution-spec, "Pulling manifests").
+const MAX_REPOSITORY: usize = 255;
+
 /// A registry's host in canonical form: lower case, with the port if one was written, `docker.io` for all of Docker Hub's names.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Registry(Arc<str>);
@@ -104,12 +107,9 @@ impl Repository {
     /// Reads a repository as people write it: `nginx`, `acme/api`, `ghcr.io/acme/api`.
     ///
     /// # Errors
-    /// If a part is no host or no path component (distribution's reference grammar), or all is longer than 255 bytes.
+    /// If a part is no host or no path component (distribution's reference grammar), or its canonical form is longer than 255 bytes.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let fail = |reason| Err(ParseError::new(text, "a repository", reason));
-        if text.len() > 255 {
-            return fail("it is longer than 255 characters");
-        }
         let (registry, name) = match text.split_once('/') {
             Some((host, name)) if Registry::is_host(host) => match Registry::parse(host) {
                 Ok(registry) => (registry, name),
@@ -123,14 +123,11 @@ impl Repository {
     /// Puts a repository together from its registry and its name there.
     ///
     /// # Errors
-    /// If `name` is not made of path components.
+    /// If `name` is not made of path components, or too long.
     pub fn new(registry: Registry, name: &str) -> Result<Self, ParseError> {
         let fail = |reason| Err(ParseError::new(name, "a repository", reason));
         if name.is_empty() {
             return fail("it is empty");
-        }
-        if name.len() > 255 {
-            return fail("it is longer than 255 characters");
         }
         if name.bytes().any(|b| b.is_ascii_uppercase()) {
             return fail("upper-case letters are not allowed in it");
@@ -138,7 +135,10 @@ impl Repository {
         if !name.split('/').all(is_path_component) {
             return fail("between slashes stand lower-case letters and digits, joined by `.`, `_`, `__` or `-`");
         }
-        let name = if registry.is_docker_hub() && !name.contains('/') { format!("library/{name}").into() } else { name.into() };
+        let name: Arc<str> = if registry.is_docker_hub() && !name.contains('/') { format!("library/{name}").into() } else { name.into() };
+        if registry.0.len() + 1 + name.len() > MAX_REPOSITORY {
+            return fail("with its registry it is longer than 255 characters");
+        }
         Ok(Self { registry, name })
     }
 
@@ -203,6 +203,12 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_is_read_again_from_its_canonical_form() {
+        let longest = Repository::parse(&"a".repeat(255 - "docker.io/library/".len())).unwrap();
+        assert_eq!(Repository::parse(&longest.to_string()), Ok(longest));
+    }
+
+    #[test]
     fn refused() {
         for bad in [
             "",
@@ -220,7 +226,7 @@ mod tests {
             "[::g]/a",
             "[::1/a",
             "a._b",
-            &"a".repeat(256),
+            &"a".repeat(256 - "docker.io/library/".len()),
         ] {
             assert!(Repository::parse(bad).is_err(), "{bad}");
         }

@@ -109,8 +109,12 @@ fn load(path: &Path) -> io::Result<Content> {
     if bytes.len() as u64 > LARGEST {
         return Err(invalid("it is larger than 1 MiB"));
     }
+    parse(&bytes)
+}
+
+fn parse(bytes: &[u8]) -> io::Result<Content> {
     // serde's message would quote the value at fault, which may be a secret; the place is enough to find it.
-    serde_json::from_slice(&bytes)
+    serde_json::from_slice(bytes)
         .map_err(|error| invalid(&format!("it is not JSON of the expected form, at line {} column {}", error.line(), error.column())))
 }
 
@@ -164,6 +168,32 @@ impl Entry {
             return Err(invalid("an entry in it holds an `identitytoken`, which is not supported; use a user name and password"));
         }
         Ok(None)
+    }
+}
+
+/// What must hold of every file; see [`super::fuzz`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    let told = |error: io::Error| {
+        // No error quotes the file: its texts are these and a place.
+        let text = error.to_string();
+        assert!(["it is not JSON of", "an `auth` in it", "an entry in it"].iter().any(|known| text.starts_with(known)), "{text}");
+        assert!(text.len() < 150 && !text.contains(char::is_control), "{text:?}");
+    };
+    let content = match parse(bytes) {
+        Ok(content) => content,
+        Err(error) => return told(error),
+    };
+    for (host, name) in [("docker.io", None), ("docker.io", Some("library/nginx")), ("ghcr.io", Some("acme/api")), ("ghcr.io", None)] {
+        let Ok(registry) = Registry::parse(host) else { continue };
+        match content.entry(&registry, name).map(Entry::credential) {
+            Some(Err(error)) => told(error),
+            Some(Ok(Some(credential))) => {
+                let key = content.auths.keys().map(|key| key_of(key)).find(|key| host.starts_with(key) || key.starts_with(host));
+                assert!(key.is_some(), "a credential of another host is given to {host}: {credential:?}");
+            }
+            Some(Ok(None)) | None => {}
+        }
     }
 }
 

@@ -215,3 +215,19 @@ impl Visitor<'_> for OneTag<'_> {
         if self.0.push(text) { Ok(()) } else { Err(E::custom("no tag")) }
     }
 }
+
+/// What must hold of every page; see [`super::fuzz`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(page: &Answer) -> Result<(), Cause> {
+    let mut tags = Collector::default();
+    tags.read(page)?;
+    let list = tags.finish();
+    // An independent reader, where it can read the page at all, sees the same tags.
+    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(&page.body) {
+        let mut known: Vec<&str> = json["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        known.sort_unstable();
+        known.dedup();
+        assert!(list.iter().map(TagRef::as_str).eq(known));
+    }
+    Ok(())
+}

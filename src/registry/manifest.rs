@@ -124,6 +124,25 @@ fn check_manifest(answer: &Answer) -> Result<(), Cause> {
     }
 }
 
+/// What must hold of every answer; see [`super::fuzz`]. A claim of `own` stands for the digest that the body has.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(answer: &mut Answer) -> Result<(), Cause> {
+    let own = format!("sha256:{}", hex(&Sha256::digest(&answer.body)));
+    if answer.headers.get(CONTENT_DIGEST).is_some_and(|value| value == "own")
+        && let Ok(value) = HeaderValue::from_str(&own)
+    {
+        answer.headers.insert(CONTENT_DIGEST, value);
+    }
+    let manifest = check_manifest(answer);
+    let digest = verified(answer)?;
+    if digest.algorithm() == "sha256" {
+        assert_eq!(digest.as_str(), own);
+    }
+    let claims: Vec<_> = answer.headers.get_all(CONTENT_DIGEST).iter().collect();
+    assert!(claims.iter().all(|claim| *claim == digest.as_str()), "{claims:?} is not {digest}");
+    manifest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

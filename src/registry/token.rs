@@ -187,6 +187,14 @@ impl TokenAnswer {
     }
 }
 
+/// What must hold of every answer; see [`super::fuzz`].
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(body: &[u8]) {
+    let Some((token, life)) = serde_json::from_slice::<TokenAnswer>(body).ok().and_then(TokenAnswer::read) else { return };
+    assert!(!token.expose().is_empty() && !format!("{token:?}").contains(token.expose()));
+    assert!((DEFAULT_LIFE - MARGIN..=LONGEST_LIFE - MARGIN).contains(&life), "{life:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,6 +73,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Makes an answer that no server gave.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn good(headers: HeaderMap, body: Vec<u8>, url: Url) -> Self {
+        let (status, took, server) = (StatusCode::OK, Duration::ZERO, Server::Registry);
+        Self { status, headers, body, url, took, server, authenticated: false, message: None }
+    }
+
     /// Notes what the answer says if it is a refusal, without the secrets that were sent.
     fn describe(&mut self, authorization: Option<&Authorization>) {
         if !self.status.is_success() {

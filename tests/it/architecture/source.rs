@@ -54,8 +54,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 impl Source {
     /// Takes a text as the file at a path.
     pub fn new(path: &str, text: &str) -> Self {
+        // What is compiled for the fuzzer is for tests, too.
+        let text = &text.replace("#[cfg(any(test, fuzzing))]", "#[cfg(test)]");
         let module = path.trim_start_matches("src/").trim_end_matches(".rs").split('/').next().unwrap_or_default();
-        Self { path: path.to_owned(), module: module.to_owned(), text: text.to_owned(), code: without_tests(&without_comments(text)) }
+        Self { path: path.to_owned(), module: module.to_owned(), text: text.clone(), code: without_tests(&without_comments(text)) }
     }
 
     /// Tells whether a text stands in the code as a path or call of its own: not as the end of a longer name.
