@@ -93,6 +93,15 @@ pub enum Cause {
         #[source]
         source: Innermost,
     },
+    /// The host lets nobody in without a client certificate, or knows another one.
+    #[error("{host} wants a client certificate that it knows")]
+    ClientCertificate {
+        /// The host that was spoken to.
+        host: String,
+        /// How it says so.
+        #[source]
+        source: Innermost,
+    },
     /// It speaks plain HTTP where TLS is wanted.
     #[error("{host} does not speak TLS")]
     NotTls {
@@ -269,6 +278,11 @@ impl Innermost {
         // A URL may hold a signature in its query.
         Self(error.without_url())
     }
+
+    /// Says whether the connection had been made when it happened.
+    fn is_of_an_open_connection(&self) -> bool {
+        !self.0.is_connect()
+    }
 }
 
 impl fmt::Display for Innermost {
@@ -311,7 +325,12 @@ impl Cause {
         match self {
             Self::Answer(refusal) => is_temporary(refusal.status) || matches!(refusal.server, Server::TokenServer(_)),
             Self::Throttled { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
-            Self::Certificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } | Self::Client(_) | Self::Url(_) => true,
+            Self::Certificate { .. }
+            | Self::ClientCertificate { .. }
+            | Self::NotTls { .. }
+            | Self::CaFile { .. }
+            | Self::Client(_)
+            | Self::Url(_) => true,
             Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
             Self::Shared(cause) => cause.is_of_the_host(),
             _ => false,
@@ -322,10 +341,19 @@ impl Cause {
         let hint = match self {
             Self::Answer(refusal) => return refusal.hint(registry),
             Self::Throttled { .. } => format!("lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`"),
+            // Over HTTP/2 a server's refusal of a missing certificate often shows as no more than this.
+            Self::Network { source, .. } if source.is_of_an_open_connection() => {
+                format!(
+                    "see whether a proxy or firewall cuts connections to {registry}, or whether it wants a client certificate (`client_cert`, `client_key`)"
+                )
+            }
             Self::Network { .. } | Self::Timeout { .. } => {
                 format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
             }
             Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
+            Self::ClientCertificate { .. } => {
+                format!("give the certificate that it knows and its key as `client_cert` and `client_key` of [registry.\"{registry}\"]")
+            }
             Self::NotTls { .. } => format!("if it is meant to speak plain HTTP, set `plain_http = true` in [registry.\"{registry}\"]"),
             Self::WebPage { .. } => {
                 format!("see whether {registry} is a registry's host, and whether a log-in page or proxy stands before it")
@@ -360,7 +388,13 @@ impl Refusal {
                     "give a credential as `auth` of [registry.\"{registry}\"]; many registries answer so for names that do not exist, too"
                 )
             }
-            StatusCode::UNAUTHORIZED => format!("the credential for {registry} is wrong or has expired"),
+            StatusCode::UNAUTHORIZED if matches!(self.server, Server::TokenServer(_)) => {
+                format!("the credential for {registry} is wrong or has expired")
+            }
+            // A registry with a token server says so, too, where the credential is good but has too few rights.
+            StatusCode::UNAUTHORIZED => {
+                format!("the credential for {registry} is wrong or has expired, or may not pull from this repository")
+            }
             StatusCode::FORBIDDEN => "the credential must be allowed to pull from this repository".to_owned(),
             StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
             StatusCode::TOO_MANY_REQUESTS => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::AlertDescription;
 
 use super::error::{Cause, Innermost};
 use super::trust;
@@ -72,10 +73,27 @@ impl Resolve for Resolver {
 pub(super) enum Fault {
     /// The other side's certificate is not trusted.
     Certificate,
+    /// The other side wants a certificate of ours, or another one.
+    ClientCertificate,
     /// The other side does not speak TLS.
     NotTls,
     /// It is not about TLS.
     Other,
+}
+
+/// Says whether an alert (RFC 8446, 6.2) judges the certificate that we sent or did not send: servers choose among these freely.
+fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+    )
 }
 
 /// Finds out what a transport error is about.
@@ -88,6 +106,7 @@ pub(super) fn fault(error: &reqwest::Error) -> Fault {
         }
         match error.downcast_ref::<rustls::Error>() {
             Some(rustls::Error::InvalidCertificate(_)) => return Fault::Certificate,
+            Some(rustls::Error::AlertReceived(alert)) if is_about_our_certificate(*alert) => return Fault::ClientCertificate,
             Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => return Fault::NotTls,
             _ => {}
         }

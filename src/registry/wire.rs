@@ -231,6 +231,7 @@ fn network(url: &Url, error: reqwest::Error) -> Cause {
     let host = name(url);
     match tls::fault(&error) {
         tls::Fault::Certificate => Cause::Certificate { host, source: Innermost::new(error) },
+        tls::Fault::ClientCertificate => Cause::ClientCertificate { host, source: Innermost::new(error) },
         tls::Fault::NotTls => Cause::NotTls { host },
         tls::Fault::Other => Cause::Network { host, source: Innermost::new(error) },
     }

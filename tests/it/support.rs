@@ -1,5 +1,6 @@
 //! What tests of several parts share: servers, repositories, and whole worlds.
 
+pub mod authority;
 pub mod docker_registry;
 pub mod git;
 pub mod git_http;
@@ -7,4 +8,5 @@ pub mod registry;
 pub mod registry_raw;
 pub mod registry_tls;
 pub mod sshd;
+pub mod token_server;
 pub mod world;

@@ -1,5 +1,11 @@
-//! Against the real registry (distribution 2.8), which ignores `n`, never links and does not sort.
+//! Against the real registry (distribution 2.8), which ignores `n`, never links and does not sort: open, with a password,
+//! with tokens, and behind TLS.
 
+mod notifications;
+mod tls;
+mod tokens;
+
+use tagboat::error::Classified;
 use tagboat::image::{Registry, TagRef};
 use tagboat::registry::{Config, Greeting};
 
@@ -31,13 +37,24 @@ async fn tags_and_digests_of_an_open_registry() {
             registry.host()
         )
     );
+    assert!(unknown.hint().unwrap().contains("spelt"), "{:?}", unknown.hint());
     assert!(client.digest(&api, TagRef::parse("none").unwrap()).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn the_digest_of_an_index_is_that_of_the_index_and_not_of_a_platform() {
+    let registry = DockerRegistry::start().await;
+    let digest = registry.push_index("acme/api", "1.0.0", &["amd64", "arm64"]).await;
+    let client = client_of(registry.host(), |_| {});
+    let api = repository_at(registry.host(), "acme/api");
+    assert_eq!(client.digest(&api, TagRef::parse("1.0.0").unwrap()).await.unwrap().as_str(), digest);
+    assert_eq!(words(&client.tags(&api).await.unwrap()), ["1.0.0"], "what was pushed by digest is no tag");
 }
 
 #[tokio::test]
 async fn tags_and_digests_of_a_registry_that_wants_a_password() {
     let registry = DockerRegistry::start_with_login(USER, PASSWORD).await;
-    let digest = registry.push("acme/api", "1.0.0").await;
+    let digest = registry.push_index("acme/api", "1.0.0", &["amd64", "arm64"]).await;
     let api = repository_at(registry.host(), "acme/api");
     let host = Registry::parse(registry.host()).unwrap();
 
@@ -49,11 +66,14 @@ async fn tags_and_digests_of_a_registry_that_wants_a_password() {
     let stranger = client_of(registry.host(), |_| {}).tags(&api).await.unwrap_err();
     assert_stalled(&stranger);
     assert!(line(&stranger).ends_with("the registry answered 401 Unauthorized: authentication required"), "{}", line(&stranger));
+    assert!(stranger.hint().unwrap().contains("`auth`"), "{:?}", stranger.hint());
 
     let wrong = client_of(registry.host(), |host| {
         host.auth = Some(tagboat::registry::Auth::Basic { username: USER.to_owned(), password: secret("not the password") });
     });
-    assert_stalled(&wrong.tags(&api).await.unwrap_err());
+    let refused = wrong.tags(&api).await.unwrap_err();
+    assert_stalled(&refused);
+    assert!(refused.hint().unwrap().contains("wrong or has expired"), "{:?}", refused.hint());
     assert_stalled(&wrong.ping(&host).await.unwrap_err());
 }
 
