@@ -5,6 +5,7 @@
 //! What a range, a pattern or a URL may be is not decided here but by the modules that use them; their
 //! errors are brought to the line and column they are about.
 
+mod clouds;
 mod environments;
 mod hints;
 mod hosts;

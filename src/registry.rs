@@ -9,6 +9,7 @@
 //! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
 mod challenge;
+pub mod cloud;
 mod config;
 mod credential;
 mod docker_config;
@@ -39,6 +40,7 @@ use host::{Host as Peer, lock};
 use session::Session;
 use token::Tokens;
 
+pub use cloud::{Cloud, CloudError};
 pub use config::{Auth, Config, Host};
 pub use error::{BadJson, Cause, Error, Innermost, Refusal, Server};
 pub use ping::Greeting;

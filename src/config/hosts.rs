@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::clouds;
 use super::read::{Context, Keys, Located, Read, ReadTable};
 use super::source::Node;
 use super::values::{ExistingFile, Rate, Timeout, Whole, parsed};
@@ -80,6 +81,7 @@ pub(super) fn registries(
             context.mistake::<()>(name.at, message, None);
         }
         if let Some(host) = host {
+            clouds::check(&name, &key, &host, context);
             hosts.insert(key.clone(), host);
         }
         places.insert(key, name);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 
 use super::Presence;
+use super::clouds::Clouds;
 use super::read::{Context, Keys, Located, Read, ReadTable, conceal_all};
 use super::source::{Node, Value};
 use super::values::{ExistingFile, FilePath, file_error};
@@ -106,9 +107,11 @@ impl ReadTable for registry::Auth {
         let password =
             keys.optional::<SecretSource>("password", "The password or access token of the user.", r#"{ file = "/run/secrets/ghcr" }"#);
         let token = keys.optional::<SecretSource>("token", "A bearer token that is sent as it is.", r#"{ env = "REGISTRY_TOKEN" }"#);
-        match keys.one_of(&[&["username", "password"], &["token"]])? {
+        let clouds = Clouds::read(keys);
+        match keys.one_of(&[&["username", "password"], &["token"], &["provider"]])? {
             0 => Some(Self::Basic { username: username?, password: password? }),
-            _ => token.map(Self::Bearer),
+            1 => token.map(Self::Bearer),
+            _ => clouds.cloud(keys).map(Self::Cloud),
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::image::Registry;
 use crate::redact::SecretSource;
 use crate::retry::Backoff;
 
+use super::cloud::Cloud;
+
 /// How to reach registries.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -56,6 +58,8 @@ pub enum Auth {
     },
     /// A bearer token sent as it is.
     Bearer(SecretSource),
+    /// A login that a cloud gives to what runs in it.
+    Cloud(Cloud),
 }
 
 impl Default for Host {

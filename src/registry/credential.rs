@@ -6,6 +6,7 @@ use reqwest::header::HeaderValue;
 
 use crate::redact::{Redactor, Secret};
 
+use super::cloud;
 use super::config::Auth;
 use super::docker_config::DockerConfig;
 use super::error::Cause;
@@ -62,12 +63,16 @@ impl Credentials {
     }
 
     /// Finds the credential for a host: the policy file's first, then Docker's.
-    pub(super) fn find(&self, host: &Host, name: Option<&str>) -> Result<Option<Credential>, Cause> {
+    pub(super) async fn find(&self, host: &Host, name: Option<&str>) -> Result<Option<Credential>, Cause> {
         match &host.config.auth {
             Some(Auth::Basic { username, password }) => {
                 Ok(Some(Credential::Basic { username: username.clone(), password: password.read()? }))
             }
             Some(Auth::Bearer(token)) => Ok(Some(Credential::Bearer(token.read()?))),
+            Some(Auth::Cloud(cloud)) => {
+                let login = cloud::login(cloud, &host.registry, &host.http).await?;
+                Ok(Some(Credential::Basic { username: login.username, password: login.password }))
+            }
             None => self.docker.as_ref().map_or(Ok(None), |docker| docker.find(&host.registry, name)),
         }
     }

@@ -11,6 +11,8 @@ use crate::error::{Classified, Verdict};
 use crate::image::{ParseError, Registry, Repository, Tag};
 use crate::redact::{SecretError, one_line};
 
+use super::cloud::CloudError;
+
 /// What could not be done at a registry; the reason is its source.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -192,6 +194,9 @@ pub enum Cause {
     /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A cloud gave no login.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
     /// A credential holds what cannot be sent.
     #[error("the credential holds characters that cannot be sent in a header")]
     Unsendable,
@@ -316,6 +321,7 @@ impl Cause {
             Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
             Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
+            Self::Cloud(error) => error.verdict(),
             Self::Shared(cause) => cause.verdict(),
             _ => Verdict::Stalled,
         }
@@ -331,7 +337,7 @@ impl Cause {
             | Self::CaFile { .. }
             | Self::Client(_)
             | Self::Url(_) => true,
-            Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
+            Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
             Self::Shared(cause) => cause.is_of_the_host(),
             _ => false,
         }
@@ -368,6 +374,7 @@ impl Cause {
             Self::Secret(SecretError::File { .. }) => "see whether the file is mounted and may be read".to_owned(),
             Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
+            Self::Cloud(error) => return error.hint(),
             Self::Shared(cause) => return cause.hint(registry),
             _ => return None,
         };

@@ -45,7 +45,7 @@ impl fmt::Display for Greeting {
 
 pub(super) async fn ping(session: &Session<'_>) -> Result<Greeting, Cause> {
     let request = Request::greeting(session.host);
-    let credential = session.credentials.find(session.host, None)?;
+    let credential = session.credentials.find(session.host, None).await?;
     if credential.is_none() {
         let answer = wire::send(session.host, &request, None).await?;
         return match answer.status {

@@ -44,7 +44,7 @@ impl Session<'_> {
             // Pages that a redirect led to: another host, which gets no credential.
             return checked(wire::send(self.host, request, None).await?);
         }
-        let credential = self.credentials.find(self.host, self.name)?;
+        let credential = self.credentials.find(self.host, self.name).await?;
         let sent = match self.host.challenge() {
             Some(challenge) => {
                 let answer = self.answer(&challenge, credential.as_ref(), None).await;
