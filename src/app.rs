@@ -57,9 +57,14 @@ impl App {
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let listen = settings.http.clone();
         let (engine, families) = engine(settings)?;
-        let (live, ready) = (engine.health(), engine.health());
-        let sources =
-            http::Sources { metrics: Arc::new(families), live: Arc::new(move || live.live()), ready: Arc::new(move || ready.ready()) };
+        let (live, ready, watcher) = (engine.health(), engine.health(), Arc::clone(&engine));
+        let sources = http::Sources {
+            metrics: Arc::new(families),
+            live: Arc::new(move || live.live()),
+            ready: Arc::new(move || ready.ready()),
+            due_now: Arc::new(move |repository| watcher.due_now(repository)),
+            counts: engine.metrics(),
+        };
         let server = http::Server::bind(&listen, sources).await?;
         Ok(Self { engine, server })
     }

@@ -17,6 +17,9 @@ use crate::retry::Backoff;
 /// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(15 * 60));
 
+/// Between two listings of a repository that events ask for.
+const PACE: Duration = Duration::from_secs(1);
+
 /// Why a listing failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListingError {
@@ -52,6 +55,10 @@ pub(super) struct Entry {
     pub(super) changed: u64,
     /// When it is to be listed next; none while it is queued or being listed.
     pub(super) due: Option<Instant>,
+    /// Whether an event has asked for a listing that has not begun yet.
+    asked: bool,
+    /// Before this no event brings the next listing forward.
+    earliest: Option<Instant>,
     failures: u32,
     edge: Edge,
     pub(super) waiters: Vec<Arc<Latch>>,
@@ -90,7 +97,46 @@ impl Host {
 impl Entry {
     pub(super) fn new(interval: Duration, tags: Option<TagList>, now: Instant) -> Self {
         let observed = Observed { tags, failure: None };
-        Self { interval, observed, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
+        Self {
+            interval,
+            observed,
+            changed: 0,
+            due: Some(now),
+            asked: false,
+            earliest: None,
+            failures: 0,
+            edge: Edge::default(),
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Notes that an event wants a listing, one that begins after now; says whether nobody has seen to it that it begins in time.
+    pub(super) fn ask(&mut self, now: Instant) -> bool {
+        let before = (self.asked, self.due);
+        self.asked = true;
+        self.bring_forward(now);
+        self.due.is_some() && before != (true, self.due)
+    }
+
+    /// Says whether an event waits for the next listing.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Makes the next listing due as early as the events since the last one want it and as it may be.
+    pub(super) fn bring_forward(&mut self, now: Instant) {
+        if self.asked {
+            let at = self.earliest.map_or(now, |earliest| earliest.max(now));
+            self.due = self.due.map(|due| due.min(at));
+        }
+    }
+
+    /// Notes that a listing is begun, or is queued; which events wanted it is then of no interest.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.due = None;
+        if std::mem::take(&mut self.asked) {
+            self.earliest = Some(now + PACE);
+        }
     }
 
     /// Notes a good listing.
@@ -111,6 +157,10 @@ impl Entry {
             Verdict::Retry { after: Some(after) } => BACKOFF.delay(self.failures).min(self.interval).max(after),
             Verdict::Stalled | Verdict::Bug => jittered(self.interval),
         };
+        if matches!(error.verdict(), Verdict::Retry { .. }) {
+            // A registry in trouble is not asked more often because it sends events.
+            self.earliest = Some(Instant::now() + delay);
+        }
         self.tell(repository, host, error, &reason, delay);
         self.observed.failure = Some(reason);
         delay

@@ -34,8 +34,10 @@ async fn start(limits: Limits) -> Running {
         metrics: Arc::new(registry),
         live: switch(&live, "the engine's loop stands still since 10:00"),
         ready: switch(&ready, "prod was not tried yet"),
+        due_now: Arc::new(|_| false),
+        counts: Arc::clone(&metrics),
     };
-    let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), sources, limits).await.unwrap();
+    let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), Vec::new(), sources, limits).await.unwrap();
     let (address, shutdown) = (server.address(), CancellationToken::new());
     let served = tokio::spawn(server.serve(shutdown.clone()));
     Running { address, live, ready, metrics, shutdown, served }
@@ -163,10 +165,16 @@ async fn asked_to_stop_it_closes_idle_connections_and_ends() {
 
 #[tokio::test]
 async fn no_address_means_no_server_and_a_taken_one_is_named() {
-    let sources = Sources { metrics: Arc::new(Registry::default()), live: Arc::new(|| Ok(())), ready: Arc::new(|| Ok(())) };
-    assert!(Server::bind(&Config { listen: None }, sources.clone()).await.unwrap().is_none());
+    let sources = Sources {
+        metrics: Arc::new(Registry::default()),
+        live: Arc::new(|| Ok(())),
+        ready: Arc::new(|| Ok(())),
+        due_now: Arc::new(|_| false),
+        counts: Arc::default(),
+    };
+    assert!(Server::bind(&Config::default(), sources.clone()).await.unwrap().is_none());
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Server::bind(&Config { listen: Some(address) }, sources).await.err().unwrap();
+    let error = Server::bind(&Config { listen: Some(address), ..Config::default() }, sources).await.err().unwrap();
     assert_eq!(error.to_string(), format!("listening on {address}"));
 }
