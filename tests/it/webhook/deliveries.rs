@@ -122,8 +122,11 @@ fn hmac(algorithm: ring::hmac::Algorithm, body: &[u8]) -> String {
     tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Each kind's delivery as its sender makes it: the payload, and the headers that prove it.
-fn deliveries() -> Vec<(&'static str, Kind, &'static str, Vec<(&'static str, String)>, &'static str)> {
+/// A delivery as its sender makes it: the webhook, its kind, the payload, the headers that prove it, and the repository meant.
+type Delivery = (&'static str, Kind, &'static str, Vec<(&'static str, String)>, &'static str);
+
+/// A delivery of each kind.
+fn deliveries() -> Vec<Delivery> {
     let sign = |name: &str| hmac(ring::hmac::HMAC_SHA256, &fixture(name));
     let token = || vec![("Authorization", SECRET.to_owned())];
     let signed = |header, text: String, event: (&'static str, &str)| vec![(header, text), (event.0, event.1.to_owned())];
