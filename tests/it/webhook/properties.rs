@@ -197,3 +197,14 @@ fn w16_of_a_key_that_stands_twice_one_is_taken() {
     let Ok(Reading::Events(events)) = parse(&sender(Kind::DockerHub), &HeaderMap::new(), body) else { panic!() };
     assert_eq!((events.len(), events[0].repository.to_string().as_str()), (1, "docker.io/c/d"));
 }
+
+#[test]
+fn a_small_body_that_would_fill_the_memory_is_refused() {
+    for unit in ["0,", "{},", "[],", "{\"\":0},"] {
+        let body = format!("{{\"events\":[{}0]}}", unit.repeat(1024 * 1024 / unit.len() - 10));
+        for kind in kinds() {
+            let error = parse(&full(kind), &headers_for(kind), body.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), "the payload is made of more than 50000 values", "{kind:?}: {unit}");
+        }
+    }
+}
