@@ -213,4 +213,70 @@ mod tests {
         host.fails_for(&repository("good")).failed(now, &reason, |_, _| told += 1);
         assert_eq!(told, 3);
     }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// An entry that was listed at `now` and is due in an hour.
+    fn listed(now: Instant) -> Entry {
+        let mut entry = Entry::new(HOUR, None, now);
+        entry.begin(now);
+        entry.due = Some(now + HOUR);
+        entry
+    }
+
+    #[test]
+    fn the_first_event_makes_it_due_at_once_and_those_that_follow_change_nothing() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        assert!(entry.ask(now) && entry.due == Some(now));
+        entry.begin(now);
+        assert!(!entry.is_asked() && entry.due.is_none());
+        entry.due = Some(now + HOUR);
+        assert!(entry.ask(now + PACE / 4), "the next one is to be begun in time");
+        assert_eq!(entry.due, Some(now + PACE), "at most one a second");
+        assert!(!entry.ask(now + PACE / 2), "which has been seen to");
+        assert_eq!(entry.due, Some(now + PACE));
+    }
+
+    #[test]
+    fn an_event_during_a_listing_is_remembered_until_it_ends() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        entry.begin(now);
+        assert!(!entry.ask(now), "nothing can be begun yet");
+        entry.due = Some(now + HOUR);
+        entry.bring_forward(now);
+        assert!(entry.is_asked() && entry.due == Some(now));
+    }
+
+    #[test]
+    fn a_listing_that_is_due_sooner_than_an_event_may_ask_for_one_stays() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        entry.earliest = Some(now + PACE);
+        entry.due = Some(now + PACE / 2);
+        entry.ask(now);
+        assert_eq!(entry.due, Some(now + PACE / 2));
+    }
+
+    #[tokio::test]
+    async fn events_do_not_shorten_the_wait_for_a_registry_in_trouble() {
+        let client =
+            registry::Client::new(registry::Config { backoff: Backoff::new(PACE / 1000, PACE / 1000), ..Default::default() }).unwrap();
+        let repository = Repository::parse("127.0.0.1:1/shop/api").unwrap();
+        let error = ListingError::from(client.tags(&repository).await.unwrap_err());
+        assert!(matches!(error.verdict(), Verdict::Retry { .. }), "{error}");
+        let (now, mut host) = (Instant::now(), Host::default());
+        let mut entry = listed(now);
+        let delay = entry.failed(&repository, &mut host, &error);
+        entry.due = Some(Instant::now() + delay);
+        entry.ask(now);
+        assert!(entry.due.unwrap() >= now + delay && delay >= PACE * 5, "{delay:?}");
+        let later = entry.due.unwrap();
+        entry.begin(later);
+        entry.succeeded(&repository, &mut host, TagList::default());
+        entry.due = Some(later + HOUR);
+        entry.ask(later);
+        assert_eq!(entry.due, Some(later + PACE), "once it works again, events count again");
+    }
 }

@@ -38,7 +38,6 @@ pub(in crate::http) struct Webhooks {
     hooks: BTreeMap<String, Hook>,
     due_now: DueNow,
     places: Semaphore,
-    patience: Duration,
 }
 
 struct Hook {
@@ -54,7 +53,7 @@ impl Webhooks {
             (name.clone(), Hook { sender, guard, teller: Teller::new(name, Arc::clone(&sources.counts)) })
         };
         let hooks = configs.into_iter().map(hook).collect();
-        Self { hooks, due_now: Arc::clone(&sources.due_now), places: Semaphore::new(PLACES), patience: PATIENCE }
+        Self { hooks, due_now: Arc::clone(&sources.due_now), places: Semaphore::new(PLACES) }
     }
 }
 
@@ -103,7 +102,7 @@ pub(in crate::http) async fn deliver(State(webhooks): State<Arc<Webhooks>>, requ
             .into_response();
     }
     let outcome = match webhooks.places.try_acquire() {
-        Ok(_place) => hook.take(&head, secret, body, &webhooks).await.unwrap_or_else(|outcome| outcome),
+        Ok(_place) => hook.take(&head, secret, body, &webhooks.due_now).await.unwrap_or_else(|outcome| outcome),
         Err(_) => Outcome::Busy,
     };
     hook.tell(&outcome);
@@ -111,15 +110,15 @@ pub(in crate::http) async fn deliver(State(webhooks): State<Arc<Webhooks>>, requ
 }
 
 impl Hook {
-    async fn take(&self, head: &Parts, secret: Option<&str>, body: Body, webhooks: &Webhooks) -> Result<Outcome, Outcome> {
+    async fn take(&self, head: &Parts, secret: Option<&str>, body: Body, due_now: &DueNow) -> Result<Outcome, Outcome> {
         let check = self.guard.admit(head, secret).await?;
         if length(&head.headers).is_some_and(|length| length > LARGEST as u64) {
             return Err(Outcome::TooLarge);
         }
-        let body = tokio::time::timeout(webhooks.patience, read(body)).await.map_err(|_| Outcome::Slow)??;
+        let body = tokio::time::timeout(PATIENCE, read(body)).await.map_err(|_| Outcome::Slow)??;
         check.body(&body)?;
         match parse(&self.sender, &head.headers, &body) {
-            Ok(Reading::Events(events)) => Ok(self.pass_on(&events, &webhooks.due_now)),
+            Ok(Reading::Events(events)) => Ok(self.pass_on(&events, due_now)),
             Ok(Reading::Nothing(reason)) => {
                 tracing::debug!(webhook = self.teller.webhook(), reason, "a push event leads to nothing");
                 Ok(Outcome::Ignored)

@@ -12,6 +12,9 @@ use crate::image::{ParseError, Registry, Repository, Tag};
 /// As many events are taken from one delivery.
 const MOST_EVENTS: usize = 1000;
 
+/// The most values in a payload: in memory each takes many times what it takes in the body. A thousand events have fewer.
+const MOST_VALUES: usize = 50_000;
+
 /// What a well-formed payload comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -29,6 +32,9 @@ pub enum Unreadable {
     /// It is no JSON, or nested too deep.
     #[error("the payload is no JSON: {0}")]
     NotJson(String),
+    /// It is made of more values than any real one.
+    #[error("the payload is made of more than {MOST_VALUES} values")]
+    TooMany,
     /// What every payload of this kind has is not there.
     #[error("the payload has no {0}")]
     Missing(&'static str),
@@ -70,6 +76,10 @@ impl From<Option<&str>> for Pushed {
 /// If the body is not JSON, lacks what the kind must have, or names no possible repository.
 pub fn parse(sender: &Sender, headers: &HeaderMap, body: &[u8]) -> Result<Reading, Unreadable> {
     let json = json_of(sender.kind, headers, body)?;
+    let begins_a_value = |byte: &&u8| matches!(**byte, b',' | b'[' | b'{');
+    if json.iter().filter(begins_a_value).count() > MOST_VALUES {
+        return Err(Unreadable::TooMany);
+    }
     let payload: Value = serde_json::from_slice(&json).map_err(|error| Unreadable::NotJson(error.to_string()))?;
     match senders::say(sender, headers, &payload)? {
         Said::Pushes(pushes) => events(pushes, sender),

@@ -41,8 +41,11 @@ fn generic(repository: &str, tag: Option<&str>) -> Sender {
     Sender { pointers: Some(pointers), ..sender(Kind::Generic) }
 }
 
+/// The sender, its payload, the headers beside it, and what must be read.
+type Row<'a> = (Sender, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[track_caller]
-fn assert_all(rows: &[(Sender, &str, &[(&str, &str)], &str)]) {
+fn assert_all(rows: &[Row<'_>]) {
     let mut wrong = Vec::new();
     for (sender, name, headers, expected) in rows {
         let found = shown(sender, headers, &fixture(name));

