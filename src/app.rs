@@ -57,9 +57,15 @@ impl App {
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let listen = settings.http.clone();
         let (engine, families) = engine(settings)?;
-        let (live, ready) = (engine.health(), engine.health());
-        let sources =
-            http::Sources { metrics: Arc::new(families), live: Arc::new(move || live.live()), ready: Arc::new(move || ready.ready()) };
+        let (live, ready, watched) = (engine.health(), engine.health(), Arc::clone(&engine));
+        let sources = http::Sources {
+            metrics: Arc::new(families),
+            live: Arc::new(move || live.live()),
+            ready: Arc::new(move || ready.ready()),
+            status: Arc::new(move |http::Filter { registry, environment }| {
+                serde_json::to_vec(&watched.status().only(registry.as_deref(), environment.as_deref()))
+            }),
+        };
         let server = http::Server::bind(&listen, sources).await?;
         Ok(Self { engine, server })
     }

@@ -1,4 +1,4 @@
-//! Health and metrics over HTTP.
+//! Health, metrics and status over HTTP.
 //!
 //! Owns the listening socket and its limits: how many connections at once, how long each may take, how large a request's
 //! head may be. Hides the routes. It knows no engine: what it tells comes from [`Sources`]. No request body is ever read
@@ -7,6 +7,7 @@
 mod probe;
 mod routes;
 mod server;
+mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 pub use probe::{ProbeError, probe};
 pub use server::{BindError, Server};
+pub use status::{Filter, StatusSource};
 
 /// Where to listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,4 +37,6 @@ pub struct Sources {
     pub live: Check,
     /// Whether it has done its first round.
     pub ready: Check,
+    /// What is known about environments, registries and repositories.
+    pub status: StatusSource,
 }

@@ -34,6 +34,9 @@ async fn start(limits: Limits) -> Running {
         metrics: Arc::new(registry),
         live: switch(&live, "the engine's loop stands still since 10:00"),
         ready: switch(&ready, "prod was not tried yet"),
+        status: Arc::new(|filter| {
+            serde_json::to_vec(&serde_json::json!({ "registry": filter.registry, "environment": filter.environment }))
+        }),
     };
     let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), sources, limits).await.unwrap();
     let (address, shutdown) = (server.address(), CancellationToken::new());
@@ -163,7 +166,12 @@ async fn asked_to_stop_it_closes_idle_connections_and_ends() {
 
 #[tokio::test]
 async fn no_address_means_no_server_and_a_taken_one_is_named() {
-    let sources = Sources { metrics: Arc::new(Registry::default()), live: Arc::new(|| Ok(())), ready: Arc::new(|| Ok(())) };
+    let sources = Sources {
+        metrics: Arc::new(Registry::default()),
+        live: Arc::new(|| Ok(())),
+        ready: Arc::new(|| Ok(())),
+        status: Arc::new(|_| Ok(Vec::new())),
+    };
     assert!(Server::bind(&Config { listen: None }, sources.clone()).await.unwrap().is_none());
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
