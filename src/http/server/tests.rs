@@ -97,7 +97,7 @@ async fn metrics_come_as_open_metrics() {
 async fn the_index_names_the_pages_and_others_are_not_there() {
     let server = start(Limits::DEFAULT).await;
     let index = get(server.address, "/").await;
-    for page in ["/healthz", "/readyz", "/metrics", env!("CARGO_PKG_VERSION")] {
+    for page in ["/healthz", "/readyz", "/metrics", "/api/v1/status", env!("CARGO_PKG_VERSION")] {
         assert!(index.contains(page), "{page} in {index}");
     }
     assert!(get(server.address, "/etc/passwd").await.starts_with("HTTP/1.1 404 "));
