@@ -16,6 +16,7 @@ mod plan;
 mod reconcile;
 mod rules;
 mod state;
+pub mod status;
 pub mod survey;
 pub mod tree;
 
@@ -37,6 +38,7 @@ pub use observer::{Observations, Observed, Observer};
 pub use plan::{Change, Note, NoteKind};
 pub use reconcile::{EditedFile, Outcome, PassError};
 pub use rules::Rules;
+pub use status::Status;
 pub use tree::{Skip, SkipReason, is_manifest};
 
 /// What is watched, and where it is written.
@@ -85,6 +87,7 @@ pub struct Engine {
     observer: Arc<Observer>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    board: status::Board,
     /// By environment: the rules that covered a site in its last pass. Taken away once the unused ones have been told.
     used: Mutex<Option<HashMap<String, BTreeSet<usize>>>>,
 }
@@ -96,7 +99,7 @@ impl Engine {
         let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
         let health = Arc::new(Health::new(config.environments.iter().map(|e| e.name.clone())));
         let observer = Observer::new(client, Arc::clone(&metrics));
-        Arc::new(Self { config, rules, observer, health, metrics, used: Mutex::new(Some(HashMap::new())) })
+        Arc::new(Self { config, rules, observer, health, metrics, board: status::Board::new(), used: Mutex::new(Some(HashMap::new())) })
     }
 
     /// Returns the signs of life that the probes read.

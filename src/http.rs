@@ -1,4 +1,4 @@
-//! Health, metrics and webhooks over HTTP.
+//! Health, metrics, status and webhooks over HTTP.
 //!
 //! Owns the listening socket and its limits: how many connections at once, how long each may take, how large a request's
 //! head may be. Hides the routes. It knows no engine: what it tells comes from [`Sources`], and a webhook tells it through
@@ -7,6 +7,7 @@
 mod probe;
 mod routes;
 mod server;
+mod status;
 pub mod webhook;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::telemetry::metrics::Metrics;
 
 pub use probe::{ProbeError, probe};
 pub use server::{BindError, Server};
+pub use status::{Filter, StatusSource};
 
 /// Where to listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,4 +50,6 @@ pub struct Sources {
     pub due_now: DueNow,
     /// Where deliveries are counted.
     pub counts: Arc<Metrics>,
+    /// What is known about environments, registries and repositories.
+    pub status: StatusSource,
 }

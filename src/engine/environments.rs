@@ -116,6 +116,9 @@ impl Task {
             Err(error) => PassResult::Failed(error.verdict()),
         };
         self.engine.metrics.passed(&self.workspace.config.name, what, started.elapsed(), Timestamp::now());
+        if !(result.is_err() && self.stop.is_cancelled()) {
+            self.engine.board.passed(&self.workspace.config.name, &result, what, started.elapsed());
+        }
         result
     }
 

@@ -7,6 +7,7 @@
 mod entry;
 mod events;
 mod latch;
+mod status;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -250,9 +251,7 @@ impl Observer {
                 _ = tick.tick() => {}
             }
             health.beat();
-            for (registry, requests) in self.client.requests() {
-                self.metrics.requested(registry.as_str(), requests);
-            }
+            self.measure();
             let now = Instant::now();
             let due: BTreeMap<Repository, Duration> = {
                 let inner = self.lock();

@@ -99,6 +99,8 @@ pub struct Metrics {
     listings: Family<OfListing, Counter>,
     listing_duration: Family<OfRegistry, Histogram, Buckets>,
     registry_requests: Family<OfRegistry, Counter>,
+    repositories: Family<OfRegistry, Gauge>,
+    repositories_failing: Family<OfRegistry, Gauge>,
     pass_duration: Family<OfEnvironment, Histogram, Buckets>,
     passes: Family<OfPass, Counter>,
     commits: Family<OfEnvironment, Counter>,
@@ -119,6 +121,8 @@ impl Default for Metrics {
             listings: Family::default(),
             listing_duration: Family::new_with_constructor(Buckets(&LISTING_SECONDS)),
             registry_requests: Family::default(),
+            repositories: Family::default(),
+            repositories_failing: Family::default(),
             pass_duration: Family::new_with_constructor(Buckets(&PASS_SECONDS)),
             passes: Family::default(),
             commits: Family::default(),
@@ -144,6 +148,9 @@ impl Metrics {
         registry.register("tagboat_listings", "Listings of a repository's tags, by result", self.listings.clone());
         registry.register("tagboat_listing_duration_seconds", "Time to list a repository, all pages", self.listing_duration.clone());
         registry.register("tagboat_registry_requests", "HTTP requests sent to a registry", self.registry_requests.clone());
+        registry.register("tagboat_repositories", "Watched repositories of a registry", self.repositories.clone());
+        let failing = "Watched repositories of a registry whose last listing failed";
+        registry.register("tagboat_repositories_failing", failing, self.repositories_failing.clone());
         registry.register("tagboat_pass_duration_seconds", "Time of a pass over an environment", self.pass_duration.clone());
         registry.register("tagboat_passes", "Passes over an environment, by result", self.passes.clone());
         registry.register("tagboat_commits", "Commits pushed", self.commits.clone());
@@ -169,6 +176,13 @@ impl Metrics {
     pub fn requested(&self, registry: &str, total: u64) {
         let counter = self.registry_requests.get_or_create(&of_registry(registry));
         counter.inc_by(total.saturating_sub(counter.get()));
+    }
+
+    /// Says how many repositories of a registry are watched now, and how many of these failed to be listed the last time.
+    pub fn repositories(&self, registry: &str, all: u64, failing: u64) {
+        for (family, count) in [(&self.repositories, all), (&self.repositories_failing, failing)] {
+            family.get_or_create(&of_registry(registry)).set(count.try_into().unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts a pass over an environment and its time; `at` is when it ended.

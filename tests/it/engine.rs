@@ -6,3 +6,4 @@ mod holds;
 mod pass;
 mod races;
 mod real;
+mod status;

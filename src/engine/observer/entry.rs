@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::latch::Latch;
 use super::{Observed, jittered};
 use crate::engine::edges::Edge;
+use crate::engine::status::Listings;
 use crate::error::{Classified, Verdict, chain};
 use crate::image::{Repository, TagList};
 use crate::registry;
@@ -62,6 +63,7 @@ pub(super) struct Entry {
     failures: u32,
     edge: Edge,
     pub(super) waiters: Vec<Arc<Latch>>,
+    pub(super) listings: Listings,
 }
 
 /// A host whose failures are told once for all its repositories, until none of them meets one any more.
@@ -107,6 +109,7 @@ impl Entry {
             failures: 0,
             edge: Edge::default(),
             waiters: Vec::new(),
+            listings: Listings::default(),
         }
     }
 
@@ -146,6 +149,7 @@ impl Entry {
         self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
         self.failures = 0;
         self.observed = Observed { tags: Some(tags), failure: None };
+        self.listings.succeeded();
     }
 
     /// Notes a failed listing; returns the delay until the next.
@@ -162,6 +166,7 @@ impl Entry {
             self.earliest = Some(Instant::now() + delay);
         }
         self.tell(repository, host, error, &reason, delay);
+        self.listings.failed(&reason, error);
         self.observed.failure = Some(reason);
         delay
     }

@@ -36,6 +36,9 @@ async fn start(limits: Limits) -> Running {
         ready: switch(&ready, "prod was not tried yet"),
         due_now: Arc::new(|_| false),
         counts: Arc::clone(&metrics),
+        status: Arc::new(|filter| {
+            serde_json::to_vec(&serde_json::json!({ "registry": filter.registry, "environment": filter.environment }))
+        }),
     };
     let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), Vec::new(), sources, limits).await.unwrap();
     let (address, shutdown) = (server.address(), CancellationToken::new());
@@ -96,7 +99,7 @@ async fn metrics_come_as_open_metrics() {
 async fn the_index_names_the_pages_and_others_are_not_there() {
     let server = start(Limits::DEFAULT).await;
     let index = get(server.address, "/").await;
-    for page in ["/healthz", "/readyz", "/metrics", env!("CARGO_PKG_VERSION")] {
+    for page in ["/healthz", "/readyz", "/metrics", "/api/v1/status", env!("CARGO_PKG_VERSION")] {
         assert!(index.contains(page), "{page} in {index}");
     }
     assert!(get(server.address, "/etc/passwd").await.starts_with("HTTP/1.1 404 "));
@@ -171,6 +174,7 @@ async fn no_address_means_no_server_and_a_taken_one_is_named() {
         ready: Arc::new(|| Ok(())),
         due_now: Arc::new(|_| false),
         counts: Arc::default(),
+        status: Arc::new(|_| Ok(Vec::new())),
     };
     assert!(Server::bind(&Config::default(), sources.clone()).await.unwrap().is_none());
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();

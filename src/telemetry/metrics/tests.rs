@@ -37,6 +37,10 @@ fn listings_are_counted_by_result_and_timed() {
     metrics.listed("quay.io", Err(Verdict::Stalled), SECOND);
     metrics.requested("ghcr.io", 3);
     metrics.requested("ghcr.io", 5);
+    metrics.repositories("ghcr.io", 12, 3);
+    metrics.repositories("ghcr.io", 11, 0);
+    assert_shows(&metrics, r#"tagboat_repositories{registry="ghcr.io"} 11"#);
+    assert_shows(&metrics, r#"tagboat_repositories_failing{registry="ghcr.io"} 0"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="ok"} 2"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="retry"} 1"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="quay.io",result="stalled"} 1"#);

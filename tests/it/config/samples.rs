@@ -30,6 +30,20 @@ impl Files {
         ] {
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
+        for registry in [
+            "docker-hub-token",
+            "ecr-password",
+            "google-key",
+            "azure-password",
+            "quay-robot",
+            "harbor-robot",
+            "gitlab-token",
+            "artifactory-token",
+            "nexus-password",
+            "gitea-token",
+        ] {
+            fs::write(folder.path().join(registry), "planted\n").unwrap();
+        }
         Self(folder)
     }
 

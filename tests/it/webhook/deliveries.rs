@@ -41,6 +41,7 @@ impl Receiver {
                 !repository.name().contains("unwatched")
             }),
             counts: metrics,
+            status: Arc::new(|_| Ok(Vec::new())),
         };
         let config = http::Config { listen: Some("127.0.0.1:0".parse().unwrap()), webhooks };
         let server = runtime.block_on(Server::bind(&config, sources)).unwrap().unwrap();
