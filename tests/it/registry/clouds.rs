@@ -16,13 +16,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tagboat::error::{Classified, chain};
-use tagboat::image::Registry;
 use tagboat::registry::cloud::Surroundings;
 use tagboat::registry::{Auth, Cloud, Error};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::support::registry::{client_of, unauthorized};
+use crate::support::registry::{client_of, repository_at, unauthorized};
 
 /// A part of every secret in these tests; nothing that people see may hold it.
 const SECRET: &str = "s3cret";
@@ -71,7 +70,7 @@ impl StandIn {
                 let (parts, body) = request.into_parts();
                 let host = parts.headers[header::HOST].to_str().unwrap().to_owned();
                 let path = parts.uri.path_and_query().unwrap().to_string();
-                if path == "/v2/" {
+                if path.starts_with("/v2/app/tags/list") {
                     return registry(&parts.headers);
                 }
                 let body = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
@@ -104,10 +103,10 @@ impl StandIn {
         path.to_str().unwrap().to_owned()
     }
 
-    /// Greets the registry with a login from the cloud.
+    /// Lists a repository's tags with a login from the cloud.
     async fn login(&self, cloud: Cloud) -> Result<(), Error> {
         let client = client_of(&self.host, |host| host.auth = Some(Auth::Cloud(cloud)));
-        client.ping(&Registry::parse(&self.host).unwrap()).await.map(drop)
+        client.tags(&repository_at(&self.host, "app")).await.map(drop)
     }
 
     /// The one line of the error of a login that must fail.
@@ -118,7 +117,7 @@ impl StandIn {
             assert!(!text.contains(SECRET) && !text.contains('\n'), "{text}");
         }
         assert!(error.is_of_the_host(), "{line}");
-        let start = format!("connecting to {}: getting a login from ", self.host);
+        let start = format!("listing tags of {}/app: getting a login from ", self.host);
         (line.strip_prefix(&start).unwrap_or_else(|| panic!("{line}")).replace(&self.host, "HOST"), error)
     }
 
@@ -147,7 +146,7 @@ fn registry(headers: &HeaderMap) -> Response {
         format!("oauth2accesstoken:{SECRET}-google-token"),
         format!("00000000-0000-0000-0000-000000000000:{}", azure::refresh_token()),
     ];
-    if known.contains(&login) { StatusCode::OK.into_response() } else { unauthorized("Basic realm=\"cloud\"") }
+    if known.contains(&login) { r#"{"tags":["1.0"]}"#.into_response() } else { unauthorized("Basic realm=\"cloud\"") }
 }
 
 fn json(text: impl Into<String>) -> Option<Response> {
