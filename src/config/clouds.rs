@@ -32,7 +32,7 @@ const OWN: [(&str, Provider); 5] = [
 /// What `auth` says about a cloud.
 pub(super) struct Clouds {
     provider: Option<Provider>,
-    region: Option<Plain>,
+    region: Option<Region>,
     role_arn: Option<RoleArn>,
     key_file: Option<ExistingFile>,
     client_id: Option<Plain>,
@@ -79,10 +79,16 @@ impl Clouds {
 
     /// Returns what the keys say, if this build knows the cloud.
     pub(super) fn cloud(self, keys: &mut Keys<'_, '_, '_>) -> Option<Cloud> {
+        if self.region.is_none() && keys.has("region") {
+            // It was a mistake; that none was given would be another one.
+            return None;
+        }
         let surroundings: Surroundings = keys.context.variables.iter().collect();
         let plain = |plain: Plain| plain.0;
         let cloud = match self.provider? {
-            Provider::Aws => Cloud::Aws(Aws { region: self.region.map(plain), role_arn: self.role_arn.map(|role| role.0), surroundings }),
+            Provider::Aws => {
+                Cloud::Aws(Aws { region: self.region.map(|region| region.0), role_arn: self.role_arn.map(|role| role.0), surroundings })
+            }
             Provider::Gcp => Cloud::Gcp(Gcp { key_file: self.key_file.map(|file| file.0), surroundings }),
             Provider::Azure => {
                 Cloud::Azure(Azure { client_id: self.client_id.map(plain), tenant_id: self.tenant_id.map(plain), surroundings })
@@ -109,6 +115,24 @@ pub(super) fn check(name: &Located<String>, registry: &Registry, host: &registry
     {
         let message = "this is no host of ECR, so its region is not known";
         context.mistake::<()>(name.at, message, Some("add `region` to `auth`".to_owned()));
+    }
+}
+
+/// A region of AWS.
+struct Region(String);
+
+impl Read for Region {
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" })
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let text = String::read(node, context)?;
+        let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if text.split('-').all(is_part) {
+            return Some(Self(text));
+        }
+        context.mistake(node.at, "expected a region, such as eu-west-1", None)
     }
 }
 
