@@ -7,7 +7,7 @@ use super::source::Node;
 use super::values::{Choice, ExistingFile, OneOf};
 use crate::image::Registry;
 use crate::registry;
-use crate::registry::cloud::{Cloud, Surroundings};
+use crate::registry::cloud::{Aws, Azure, Cloud, Gcp, Surroundings};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Provider {
@@ -32,7 +32,7 @@ const OWN: [(&str, Provider); 5] = [
 /// What `auth` says about a cloud.
 pub(super) struct Clouds {
     provider: Option<Provider>,
-    region: Option<Plain>,
+    region: Option<Region>,
     role_arn: Option<RoleArn>,
     key_file: Option<ExistingFile>,
     client_id: Option<Plain>,
@@ -79,28 +79,26 @@ impl Clouds {
 
     /// Returns what the keys say, if this build knows the cloud.
     pub(super) fn cloud(self, keys: &mut Keys<'_, '_, '_>) -> Option<Cloud> {
-        let surroundings = || keys.context.variables.iter().collect::<Surroundings>();
-        match self.provider? {
-            #[cfg(feature = "aws")]
-            Provider::Aws => Some(Cloud::Aws(registry::cloud::Aws {
-                region: self.region.map(|region| region.0),
-                role_arn: self.role_arn.map(|role| role.0),
-                surroundings: surroundings(),
-            })),
-            #[cfg(feature = "gcp")]
-            Provider::Gcp => {
-                Some(Cloud::Gcp(registry::cloud::Gcp { key_file: self.key_file.map(|file| file.0), surroundings: surroundings() }))
+        if self.region.is_none() && keys.has("region") {
+            // It was a mistake; that none was given would be another one.
+            return None;
+        }
+        let surroundings: Surroundings = keys.context.variables.iter().collect();
+        let plain = |plain: Plain| plain.0;
+        let cloud = match self.provider? {
+            Provider::Aws => {
+                Cloud::Aws(Aws { region: self.region.map(|region| region.0), role_arn: self.role_arn.map(|role| role.0), surroundings })
             }
-            #[cfg(feature = "azure")]
-            Provider::Azure => Some(Cloud::Azure(registry::cloud::Azure {
-                client_id: self.client_id.map(|id| id.0),
-                tenant_id: self.tenant_id.map(|id| id.0),
-                surroundings: surroundings(),
-            })),
-            #[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
-            provider => {
-                let message = format!("this tagboat is built without the cargo feature `{}`", name(provider));
-                keys.mistake("provider", message, Some("take a build that has it, or give `username` and `password`".to_owned()))
+            Provider::Gcp => Cloud::Gcp(Gcp { key_file: self.key_file.map(|file| file.0), surroundings }),
+            Provider::Azure => {
+                Cloud::Azure(Azure { client_id: self.client_id.map(plain), tenant_id: self.tenant_id.map(plain), surroundings })
+            }
+        };
+        match cloud.missing_feature() {
+            None => Some(cloud),
+            Some(feature) => {
+                let message = format!("this tagboat is built without {}", cloud.name());
+                keys.mistake("provider", message, Some(format!("take a build with the cargo feature `{feature}`")))
             }
         }
     }
@@ -112,12 +110,29 @@ fn name(provider: Provider) -> &'static str {
 
 /// Notes a cloud's identity that cannot serve the registry it is given for.
 pub(super) fn check(name: &Located<String>, registry: &Registry, host: &registry::Host, context: &mut Context<'_>) {
-    #[cfg(feature = "aws")]
-    if let Some(registry::Auth::Cloud(Cloud::Aws(aws))) = &host.auth
-        && !aws.knows_region_of(registry)
+    if let Some(registry::Auth::Cloud(cloud)) = &host.auth
+        && !cloud.knows(registry)
     {
         let message = "this is no host of ECR, so its region is not known";
         context.mistake::<()>(name.at, message, Some("add `region` to `auth`".to_owned()));
+    }
+}
+
+/// A region of AWS.
+struct Region(String);
+
+impl Read for Region {
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" })
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let text = String::read(node, context)?;
+        let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if text.split('-').all(is_part) {
+            return Some(Self(text));
+        }
+        context.mistake(node.at, "expected a region, such as eu-west-1", None)
     }
 }
 

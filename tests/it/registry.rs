@@ -2,6 +2,7 @@
 
 mod attacks;
 mod auth;
+mod clouds;
 mod demo;
 mod digest;
 mod limits;

@@ -15,24 +15,13 @@ use serde_json::Value as Json;
 use crate::image::Registry;
 use crate::redact::Secret;
 
-use super::Login;
 use super::call::{Call, Caller};
 use super::error::Problem;
 use super::surroundings::{self, Surroundings};
+use super::{Aws, Login};
 
 use place::Place;
 use sts::Sts;
-
-/// A login with an AWS identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Aws {
-    /// The registry's region, where its host does not tell.
-    pub region: Option<String>,
-    /// A role to go on to from the identity that is found, as for a registry of another account.
-    pub role_arn: Option<String>,
-    /// Where the identity is looked for.
-    pub surroundings: Surroundings,
-}
 
 /// Access keys, and where they came from.
 struct Credentials {
@@ -42,13 +31,12 @@ struct Credentials {
     source: String,
 }
 
-impl Aws {
-    /// Says whether it is known in which region a registry is.
-    #[must_use]
-    pub fn knows_region_of(&self, registry: &Registry) -> bool {
-        self.region.is_some() || Place::of_host(registry.as_str()).is_some()
-    }
+/// Says whether a registry is one of AWS's, by its host.
+pub(super) fn is_own(registry: &Registry) -> bool {
+    Place::of_host(registry.as_str()).is_some()
+}
 
+impl Aws {
     pub(super) async fn login(&self, registry: &Registry, http: &reqwest::Client) -> Result<Login, Problem> {
         let caller = &Caller::new(http, &self.surroundings)?;
         let place = Place::find(registry, self.region.as_deref())?;

@@ -16,10 +16,10 @@ use url::Url;
 use crate::image::Registry;
 use crate::redact::Secret;
 
-use super::Login;
 use super::call::{Call, Caller, Reply};
 use super::error::{CallError, Problem};
-use super::surroundings::{Surroundings, after, file, until, web_address};
+use super::surroundings::{after, file, until, web_address};
+use super::{Azure, Login};
 
 /// What the token is for; the same in all of Azure's clouds.
 const RESOURCE: &str = "https://containerregistry.azure.net";
@@ -29,17 +29,6 @@ const USER: &str = "00000000-0000-0000-0000-000000000000";
 const LIFE: Duration = Duration::from_secs(3 * 3600);
 const METADATA: &str = "http://169.254.169.254";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-/// A login with an Azure identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Azure {
-    /// The identity, where the workload has several.
-    pub client_id: Option<String>,
-    /// The tenant, where the workload does not tell.
-    pub tenant_id: Option<String>,
-    /// Where the identity is looked for.
-    pub surroundings: Surroundings,
-}
 
 impl Azure {
     pub(super) async fn login(&self, registry: &Registry, http: &reqwest::Client) -> Result<Login, Problem> {

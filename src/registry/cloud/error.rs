@@ -51,6 +51,10 @@ pub(super) enum Problem {
     /// What was given is too old already.
     #[error("{0} has expired already")]
     Expired(&'static str),
+    /// The code for this cloud was left out.
+    #[cfg_attr(all(feature = "aws", feature = "gcp", feature = "azure"), expect(dead_code))]
+    #[error("this tagboat is built without it")]
+    NotBuilt,
     /// The client for metadata services cannot be made.
     #[error("the HTTP client cannot be built")]
     Client(#[source] Innermost),
@@ -127,7 +131,7 @@ impl Classified for CloudError {
             Problem::Call { cause, .. } => cause.verdict(),
             // The next one may be new.
             Problem::Expired(_) => Verdict::RETRY,
-            Problem::File { .. } | Problem::Setting { .. } | Problem::Client(_) => Verdict::Stalled,
+            Problem::File { .. } | Problem::Setting { .. } | Problem::Client(_) | Problem::NotBuilt => Verdict::Stalled,
         }
     }
 
@@ -148,7 +152,7 @@ impl Classified for CloudError {
                 "see whether the cloud's endpoint can be reached from here (name, port, firewall, proxy)"
             }
             Problem::Expired(_) => "see whether this machine's clock is right",
-            Problem::Call { .. } | Problem::Setting { .. } | Problem::Client(_) => return None,
+            Problem::Call { .. } | Problem::Setting { .. } | Problem::Client(_) | Problem::NotBuilt => return None,
         };
         Some(hint.to_owned())
     }

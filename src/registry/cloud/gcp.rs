@@ -9,10 +9,10 @@ mod token;
 
 use std::path::{Path, PathBuf};
 
-use super::Login;
 use super::call::{Call, Caller};
 use super::error::{CallError, Problem};
 use super::surroundings::{Surroundings, file, file_if_there, web_address};
+use super::{Gcp, Login};
 
 use key_file::KeyFile;
 use token::Token;
@@ -24,15 +24,6 @@ const USER: &str = "oauth2accesstoken";
 const METADATA_HOST: &str = "metadata.google.internal";
 const METADATA_TOKEN: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 const VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-
-/// A login with a Google Cloud identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gcp {
-    /// A key file of a service account, or the configuration of a workload identity federation.
-    pub key_file: Option<PathBuf>,
-    /// Where the identity is looked for without one.
-    pub surroundings: Surroundings,
-}
 
 impl Gcp {
     pub(super) async fn login(&self, http: &reqwest::Client) -> Result<Login, Problem> {

@@ -8,6 +8,7 @@ use tagboat::config::{Settings, load, load_str};
 use tagboat::http::webhook::{Auth, Expected, GOOGLE_KEYS, Kind, Pointers};
 use tagboat::image::{Registry, Repository};
 use tagboat::redact::SecretSource;
+use tagboat::registry::Cloud;
 use tagboat::telemetry::Format;
 use tagboat::{environment, registry};
 
@@ -21,6 +22,7 @@ impl Files {
             "ghcr-password",
             "registry-password",
             "git-password",
+            "gcp.json",
             "deploy-key",
             "identity",
             "known_hosts",
@@ -106,7 +108,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries, 5 webhooks");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 6 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -121,6 +123,13 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
         matches!(&private.auth, Some(registry::Auth::Bearer(SecretSource::Env { name, value })) if name == "REGISTRY_TOKEN" && value.expose() == "planted-registry-token")
     );
     assert_eq!((private.ca_file, private.token_hosts), (Some(file("ca.pem")), vec!["auth.example.com".to_owned()]));
+    let Some(registry::Auth::Cloud(Cloud::Aws(aws))) = host("123456789012.dkr.ecr.eu-west-1.amazonaws.com").auth else { panic!() };
+    let role = "arn:aws:iam::123456789012:role/ecr-reader".to_owned();
+    assert_eq!((aws.region, aws.role_arn), (Some("eu-west-1".to_owned()), Some(role)));
+    let Some(registry::Auth::Cloud(Cloud::Gcp(gcp))) = host("europe-docker.pkg.dev").auth else { panic!() };
+    assert_eq!(gcp.key_file, Some(file("gcp.json")));
+    let Some(registry::Auth::Cloud(Cloud::Azure(azure))) = host("acme.azurecr.io").auth else { panic!() };
+    assert!(azure.client_id.unwrap().starts_with("1111") && azure.tenant_id.unwrap().starts_with("6666"));
     assert!(host("localhost:5000").plain_http && !private.plain_http);
 
     let webhook = |name: &str| settings.http.webhooks.iter().find(|webhook| webhook.name == name).unwrap().clone();

@@ -152,6 +152,14 @@ mod tests {
     }
 
     #[test]
+    fn ecr_public_is_a_service_of_its_own() {
+        let names = |host| Place::of_host(host).map(|place| (place.service(), place.target()));
+        let private = ("ecr", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken");
+        assert_eq!(names("public.ecr.aws"), Some(("ecr-public", "SpencerFrontendService.GetAuthorizationToken")));
+        assert_eq!(names("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), Some(private));
+    }
+
+    #[test]
     fn a_host_that_only_looks_like_ecr_is_none() {
         for host in [
             "ghcr.io",
