@@ -18,6 +18,7 @@ mod secrets;
 mod source;
 mod tables;
 mod values;
+mod webhooks;
 
 pub use report::{Mistake, Position, Report};
 pub use schema::schema;
@@ -37,7 +38,7 @@ pub struct Settings {
     pub engine: engine::Config,
     /// How registries are reached.
     pub registry: registry::Config,
-    /// Where health and metrics are served.
+    /// Where health and metrics are served, and who may send push events.
     pub http: http::Config,
     /// How logs are written.
     pub telemetry: telemetry::Config,
@@ -131,6 +132,12 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
         let help = "add one: [environment.NAME] with a `url`".to_owned();
         context.mistake_of_file(&file, "there is no `[environment.NAME]`, so nothing could be written", Some(help));
     }
+    let listens = root.watch.as_ref().is_none_or(|watch| watch.http.listen.is_some());
+    if let Some((first, _)) = root.webhooks.first().filter(|_| !listens) {
+        let help = "set `listen` in [watch], such as \"0.0.0.0:8080\"".to_owned();
+        context.mistake::<()>(first.at, "there is a webhook, but `listen` is \"off\", so nothing can be sent to it", Some(help));
+    }
+    let webhooks = webhooks::webhooks(root.webhooks, context);
     let hosts = hosts::registries(root.registries, context);
     let environments = environments::environments(root.environments, context);
     let images = root.images.unwrap_or_default();
@@ -142,7 +149,7 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     Some(Settings {
         engine: engine::Config { interval: watch.interval, state_dir: watch.state_dir, environments, images },
         registry: registry::Config { hosts, docker_config, ..registry::Config::default() },
-        http: watch.http,
+        http: http::Config { webhooks, ..watch.http },
         telemetry: watch.telemetry,
         hints,
     })
@@ -170,12 +177,14 @@ impl Settings {
             RepositoryPattern::One(repository) => Some(repository.registry()),
             RepositoryPattern::Many { .. } => None,
         });
+        let webhooks = self.http.webhooks.len();
         let registries: BTreeSet<&Registry> = self.registry.hosts.keys().chain(used).collect();
-        [
+        let mut parts = vec![
             count(self.engine.images.len(), "image", "images"),
             count(self.engine.environments.len(), "environment", "environments"),
             count(registries.len(), "registry", "registries"),
-        ]
-        .join(", ")
+        ];
+        parts.extend((webhooks > 0).then(|| count(webhooks, "webhook", "webhooks")));
+        parts.join(", ")
     }
 }

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::environment::{self, Paths};
-use crate::image::RepositoryPattern;
+use crate::image::{Repository, RepositoryPattern};
 use crate::policy::Policy;
 use crate::registry;
 use crate::shutdown::CancellationToken;
@@ -106,6 +106,18 @@ impl Engine {
     #[must_use]
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
+    }
+
+    /// Returns the metrics that it feeds.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Has a repository listed at once, or as soon as it may be, rather than when its interval is over; says whether it is
+    /// watched at all. Needs the runtime.
+    pub fn due_now(&self, repository: &Repository) -> bool {
+        self.observer.due_now(repository)
     }
 
     /// Watches until `stop` is cancelled; a push in flight is finished first.

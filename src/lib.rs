@@ -38,7 +38,7 @@
 //! | 1 edges | [`registry`] | the OCI distribution client: listings, digests, credentials, limits | `image`, tools |
 //! | 1 edges | [`environment`] | the Git repository: fetch, read blobs, history, commit, push; bytes and paths, not images | tools |
 //! | 2 core | [`engine`] | schedule, pass, plan, holds, state, commit message | all above |
-//! | 3 faces | [`http`] | health and metrics | `engine`'s snapshot types, tools |
+//! | 3 faces | [`http`] | health, metrics, push events | `image`, `engine`'s snapshot types, tools |
 //! | 3 faces | [`config`] | the policy file: text to the modules' own `Config` types, all mistakes at once | the `Config` types |
 //! | 4 wiring | [`app`] | the only place that puts modules together; start-up and drain | all above |
 //! | 4 wiring | [`demo`] | the embedded try-out: a registry, a repository, a story for the real daemon | all above |

@@ -172,8 +172,8 @@ fn check_auth(url: &Located<String>, auth: &environment::Auth, keys: &mut Keys<'
     }
 }
 
-/// Checks the name of an environment; folders are called by it.
-fn check_name(name: &str) -> Result<(), &'static str> {
+/// Checks the name of an environment, by which folders are called, or of a webhook, which is part of a URL.
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.len() > 64 || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(good) {
         return Err("a name has up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first");

@@ -59,7 +59,8 @@ impl Read for Host {
     }
 }
 
-fn registry_host(text: &Located<String>, context: &mut Context<'_>) -> Option<Registry> {
+/// Reads a registry.
+pub(super) fn registry_host(text: &Located<String>, context: &mut Context<'_>) -> Option<Registry> {
     if text.value.contains('/') {
         return context.mistake(text.at, "a registry is named by its host alone, with a port if it needs one", None);
     }

@@ -7,6 +7,7 @@ use super::environments::Environment;
 use super::images::Image;
 use super::read::{Keys, Located, Named, ReadTable};
 use super::values::{Choice, ExistingFile, FilePath, Interval, Listen, LogLevel, OneOf};
+use super::webhooks::Webhook;
 use crate::{http, registry, telemetry};
 
 /// The whole file.
@@ -14,6 +15,7 @@ pub(super) struct Root {
     pub(super) watch: Option<Watch>,
     pub(super) registries: Vec<(Located<String>, Option<registry::Host>)>,
     pub(super) environments: Vec<(Located<String>, Option<Environment>)>,
+    pub(super) webhooks: Vec<(Located<String>, Option<Webhook>)>,
     pub(super) images: Option<Vec<Located<Image>>>,
     /// Whether the file speaks of images and environments at all.
     pub(super) speaks_of: (bool, bool),
@@ -32,6 +34,11 @@ impl ReadTable for Root {
             "The Git environment repositories, by a name of yours.",
             r#"{ prod = { url = "https://git.example.com/acme/environments.git" } }"#,
         );
+        let webhooks = keys.optional::<Named<Webhook>>(
+            "webhook",
+            "Who may send push events, by a name of yours that is the last part of the path: POST /webhook/NAME.",
+            r#"{ harbor = { secret = { file = "/run/secrets/harbor-webhook" } } }"#,
+        );
         let images = keys.optional(
             "image",
             "Which repositories are watched, and how their tags are chosen. A rule that names a repository goes before one with a pattern, else the first in the file decides.",
@@ -41,6 +48,7 @@ impl ReadTable for Root {
             watch,
             registries: registries.map(|named| named.0).unwrap_or_default(),
             environments: environments.map(|named| named.0).unwrap_or_default(),
+            webhooks: webhooks.map(|named| named.0).unwrap_or_default(),
             images,
             speaks_of: (keys.has("image"), keys.has("environment")),
         })
@@ -66,7 +74,8 @@ impl ReadTable for Watch {
             r#""/var/lib/tagboat""#,
             r#""state""#,
         );
-        let listen = keys.defaulted::<Listen>("listen", "The address and port for health and metrics.", r#""off""#, r#""0.0.0.0:8080""#);
+        let listen =
+            keys.defaulted::<Listen>("listen", "The address and port for health, metrics and webhooks.", r#""off""#, r#""0.0.0.0:8080""#);
         let docker_config = keys.optional::<ExistingFile>(
             "docker_config",
             "Docker's config file, for the credentials of registries without `auth`. \
@@ -88,7 +97,7 @@ impl ReadTable for Watch {
         Some(Self {
             interval: interval?.0,
             state_dir: state_dir?.0,
-            http: http::Config { listen: listen?.0 },
+            http: http::Config { listen: listen?.0, webhooks: Vec::new() },
             docker_config: docker_config.map(|file| file.0),
             telemetry: telemetry::Config { format: log?.0, filter: log_level?.0 },
         })

@@ -163,11 +163,50 @@ impl Observer {
                 entry.waiters.push(Arc::clone(&latch));
             }
             if due {
-                entry.due = None;
+                entry.begin(now);
                 self.enqueue(&mut inner, repository);
             }
         }
         latch
+    }
+
+    /// Has a repository listed at once, or as soon as it may be; says whether it is watched. If it is being listed, it is
+    /// listed once more after that, since the tag may have come too late for the listing under way.
+    pub(super) fn due_now(self: &Arc<Self>, repository: &Repository) -> bool {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(repository) else { return false };
+        if entry.ask(now) {
+            self.start_in_time(&mut inner, repository, now);
+        }
+        true
+    }
+
+    /// Starts the listing of a repository to the moment that it is due, not at the next tick; for those that an event asks for.
+    fn start_in_time(self: &Arc<Self>, inner: &mut Inner, repository: &Repository, now: Instant) {
+        let Some(entry) = inner.entries.get_mut(repository) else { return };
+        match entry.due {
+            Some(due) if due <= now => {
+                entry.begin(now);
+                self.enqueue(inner, repository);
+            }
+            Some(due) => {
+                let (observer, repository) = (Arc::clone(self), repository.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep_until(due).await;
+                    observer.start_if_due(&repository);
+                });
+            }
+            None => {}
+        }
+    }
+
+    fn start_if_due(self: &Arc<Self>, repository: &Repository) {
+        let (now, mut inner) = (Instant::now(), self.lock());
+        // If it has been started meanwhile, whoever did that looks after the next time.
+        if inner.entries.get(repository).is_some_and(|entry| entry.due.is_some_and(|due| due <= now)) {
+            self.start_in_time(&mut inner, repository, now);
+        }
     }
 
     fn enqueue(self: &Arc<Self>, inner: &mut Inner, repository: &Repository) {
@@ -205,7 +244,7 @@ impl Observer {
         Ok(tokio::spawn(async move { observer.client.tags(&repository).await }).await??)
     }
 
-    fn finish(&self, repository: &Repository, listing: Result<TagList, ListingError>) {
+    fn finish(self: &Arc<Self>, repository: &Repository, listing: Result<TagList, ListingError>) {
         let mut guard = self.lock();
         let Inner { entries, hosts, used, generation, listed, .. } = &mut *guard;
         *listed += 1;
@@ -219,7 +258,10 @@ impl Observer {
             }
             Err(error) => entry.failed(repository, host, &error),
         };
-        entry.due = Some(Instant::now() + delay);
+        let now = Instant::now();
+        entry.due = Some(now + delay);
+        entry.bring_forward(now);
+        let asked = entry.is_asked();
         if before != entry.observed {
             *generation += 1;
             entry.changed = *generation;
@@ -231,6 +273,8 @@ impl Observer {
         if !used.values().any(|set| set.contains(repository)) {
             entries.remove(repository); // dropped while it was being listed
             host.forget_all_but(|other| other != repository);
+        } else if asked {
+            self.start_in_time(&mut guard, repository, now);
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::routes::routes;
-use super::{Config, Sources};
+use super::{Config, Sources, webhook};
 use crate::shutdown::CancellationToken;
 
 /// What one client can take from us, and all of them together.
@@ -54,6 +54,7 @@ pub struct BindError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    webhooks: Vec<webhook::Config>,
     sources: Sources,
     limits: Limits,
 }
@@ -65,16 +66,21 @@ impl Server {
     /// If the address cannot be had.
     pub async fn bind(config: &Config, sources: Sources) -> Result<Option<Self>, BindError> {
         match config.listen {
-            Some(address) => Self::with_limits(address, sources, Limits::DEFAULT).await.map(Some),
+            Some(address) => Self::with_limits(address, config.webhooks.clone(), sources, Limits::DEFAULT).await.map(Some),
             None => Ok(None),
         }
     }
 
-    pub(super) async fn with_limits(wanted: SocketAddr, sources: Sources, limits: Limits) -> Result<Self, BindError> {
+    pub(super) async fn with_limits(
+        wanted: SocketAddr,
+        webhooks: Vec<webhook::Config>,
+        sources: Sources,
+        limits: Limits,
+    ) -> Result<Self, BindError> {
         let fail = |cause| BindError { address: wanted, cause };
         let listener = TcpListener::bind(wanted).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, sources, limits })
+        Ok(Self { listener, address, webhooks, sources, limits })
     }
 
     /// Returns the address it listens on, with the port that the system chose if 0 was asked for.
@@ -85,7 +91,7 @@ impl Server {
 
     /// Answers until `shutdown`, then waits a few seconds for requests in flight.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let router = routes(self.sources);
+        let router = routes(self.webhooks, self.sources);
         let connections = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.limits.connections));
         loop {

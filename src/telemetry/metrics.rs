@@ -54,6 +54,12 @@ struct OfSkip {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDelivery {
+    webhook: String,
+    result: &'static str,
+}
+
 /// What one pass over an environment came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassResult {
@@ -106,6 +112,7 @@ pub struct Metrics {
     skips_seen: Mutex<BTreeSet<OfSkip>>,
     environment_failing: Family<OfEnvironment, Gauge>,
     last_success: Family<OfEnvironment, Gauge>,
+    webhook_deliveries: Family<OfDelivery, Counter>,
 }
 
 impl Default for Metrics {
@@ -126,6 +133,7 @@ impl Default for Metrics {
             skips_seen: Mutex::default(),
             environment_failing: Family::default(),
             last_success: Family::default(),
+            webhook_deliveries: Family::default(),
         }
     }
 }
@@ -153,6 +161,7 @@ impl Metrics {
         registry.register("tagboat_environment_failing", "1 while an environment's passes fail", self.environment_failing.clone());
         let last = "Unix time of the last pass that did not fail";
         registry.register("tagboat_last_success_timestamp_seconds", last, self.last_success.clone());
+        registry.register("tagboat_webhook_deliveries", "Push events delivered to a webhook, by result", self.webhook_deliveries.clone());
         registry.register_collector(Box::new(process::Memory));
     }
 
@@ -198,6 +207,11 @@ impl Metrics {
     /// Counts a push that found the branch moved.
     pub fn raced(&self, environment: &str) {
         self.push_races.get_or_create(&of_environment(environment)).inc();
+    }
+
+    /// Counts a delivery to a webhook of the policy file.
+    pub fn delivered(&self, webhook: &str, result: &'static str) {
+        self.webhook_deliveries.get_or_create(&OfDelivery { webhook: webhook.to_owned(), result }).inc();
     }
 
     /// Says how many references to watched repositories an environment has now.

@@ -17,6 +17,11 @@ fn variables() -> Variables {
 
 /// The same and some more.
 fn with(more: &[(&str, &str)]) -> Variables {
-    let common = [("GIT_TOKEN", "planted-git-token"), ("REGISTRY_TOKEN", "planted-registry-token"), ("EMPTY", "")];
+    let common = [
+        ("GIT_TOKEN", "planted-git-token"),
+        ("REGISTRY_TOKEN", "planted-registry-token"),
+        ("CI_WEBHOOK_SECRET", "planted-webhook-secret"),
+        ("EMPTY", ""),
+    ];
     common.iter().chain(more).copied().collect()
 }

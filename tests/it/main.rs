@@ -11,3 +11,4 @@ mod packaging;
 mod policy;
 mod registry;
 mod support;
+mod webhook;

@@ -18,6 +18,9 @@ use crate::retry::Backoff;
 /// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(15 * 60));
 
+/// Between two listings of a repository that events ask for.
+const PACE: Duration = Duration::from_secs(1);
+
 /// Why a listing failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListingError {
@@ -53,6 +56,10 @@ pub(super) struct Entry {
     pub(super) changed: u64,
     /// When it is to be listed next; none while it is queued or being listed.
     pub(super) due: Option<Instant>,
+    /// Whether an event has asked for a listing that has not begun yet.
+    asked: bool,
+    /// Before this no event brings the next listing forward.
+    earliest: Option<Instant>,
     failures: u32,
     edge: Edge,
     pub(super) waiters: Vec<Arc<Latch>>,
@@ -97,10 +104,41 @@ impl Entry {
             observed,
             changed: 0,
             due: Some(now),
+            asked: false,
+            earliest: None,
             failures: 0,
             edge: Edge::default(),
             waiters: Vec::new(),
             listings: Listings::default(),
+        }
+    }
+
+    /// Notes that an event wants a listing, one that begins after now; says whether nobody has seen to it that it begins in time.
+    pub(super) fn ask(&mut self, now: Instant) -> bool {
+        let before = (self.asked, self.due);
+        self.asked = true;
+        self.bring_forward(now);
+        self.due.is_some() && before != (true, self.due)
+    }
+
+    /// Says whether an event waits for the next listing.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// Makes the next listing due as early as the events since the last one want it and as it may be.
+    pub(super) fn bring_forward(&mut self, now: Instant) {
+        if self.asked {
+            let at = self.earliest.map_or(now, |earliest| earliest.max(now));
+            self.due = self.due.map(|due| due.min(at));
+        }
+    }
+
+    /// Notes that a listing is begun, or is queued; which events wanted it is then of no interest.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.due = None;
+        if std::mem::take(&mut self.asked) {
+            self.earliest = Some(now + PACE);
         }
     }
 
@@ -123,6 +161,10 @@ impl Entry {
             Verdict::Retry { after: Some(after) } => BACKOFF.delay(self.failures).min(self.interval).max(after),
             Verdict::Stalled | Verdict::Bug => jittered(self.interval),
         };
+        if matches!(error.verdict(), Verdict::Retry { .. }) {
+            // A registry in trouble is not asked more often because it sends events.
+            self.earliest = Some(Instant::now() + delay);
+        }
         self.tell(repository, host, error, &reason, delay);
         self.listings.failed(&reason, error);
         self.observed.failure = Some(reason);
@@ -175,5 +217,71 @@ mod tests {
         host.forget_all_but(|_| false);
         host.fails_for(&repository("good")).failed(now, &reason, |_, _| told += 1);
         assert_eq!(told, 3);
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// An entry that was listed at `now` and is due in an hour.
+    fn listed(now: Instant) -> Entry {
+        let mut entry = Entry::new(HOUR, None, now);
+        entry.begin(now);
+        entry.due = Some(now + HOUR);
+        entry
+    }
+
+    #[test]
+    fn the_first_event_makes_it_due_at_once_and_those_that_follow_change_nothing() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        assert!(entry.ask(now) && entry.due == Some(now));
+        entry.begin(now);
+        assert!(!entry.is_asked() && entry.due.is_none());
+        entry.due = Some(now + HOUR);
+        assert!(entry.ask(now + PACE / 4), "the next one is to be begun in time");
+        assert_eq!(entry.due, Some(now + PACE), "at most one a second");
+        assert!(!entry.ask(now + PACE / 2), "which has been seen to");
+        assert_eq!(entry.due, Some(now + PACE));
+    }
+
+    #[test]
+    fn an_event_during_a_listing_is_remembered_until_it_ends() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        entry.begin(now);
+        assert!(!entry.ask(now), "nothing can be begun yet");
+        entry.due = Some(now + HOUR);
+        entry.bring_forward(now);
+        assert!(entry.is_asked() && entry.due == Some(now));
+    }
+
+    #[test]
+    fn a_listing_that_is_due_sooner_than_an_event_may_ask_for_one_stays() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        entry.earliest = Some(now + PACE);
+        entry.due = Some(now + PACE / 2);
+        entry.ask(now);
+        assert_eq!(entry.due, Some(now + PACE / 2));
+    }
+
+    #[tokio::test]
+    async fn events_do_not_shorten_the_wait_for_a_registry_in_trouble() {
+        let client =
+            registry::Client::new(registry::Config { backoff: Backoff::new(PACE / 1000, PACE / 1000), ..Default::default() }).unwrap();
+        let repository = Repository::parse("127.0.0.1:1/shop/api").unwrap();
+        let error = ListingError::from(client.tags(&repository).await.unwrap_err());
+        assert!(matches!(error.verdict(), Verdict::Retry { .. }), "{error}");
+        let (now, mut host) = (Instant::now(), Host::default());
+        let mut entry = listed(now);
+        let delay = entry.failed(&repository, &mut host, &error);
+        entry.due = Some(Instant::now() + delay);
+        entry.ask(now);
+        assert!(entry.due.unwrap() >= now + delay && delay >= PACE * 5, "{delay:?}");
+        let later = entry.due.unwrap();
+        entry.begin(later);
+        entry.succeeded(&repository, &mut host, TagList::default());
+        entry.due = Some(later + HOUR);
+        entry.ask(later);
+        assert_eq!(entry.due, Some(later + PACE), "once it works again, events count again");
     }
 }

@@ -37,8 +37,10 @@ async fn start(limits: Limits) -> Running {
         status: Arc::new(|filter| {
             serde_json::to_vec(&serde_json::json!({ "registry": filter.registry, "environment": filter.environment }))
         }),
+        due_now: Arc::new(|_| false),
+        counts: Arc::clone(&metrics),
     };
-    let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), sources, limits).await.unwrap();
+    let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), Vec::new(), sources, limits).await.unwrap();
     let (address, shutdown) = (server.address(), CancellationToken::new());
     let served = tokio::spawn(server.serve(shutdown.clone()));
     Running { address, live, ready, metrics, shutdown, served }
@@ -171,10 +173,12 @@ async fn no_address_means_no_server_and_a_taken_one_is_named() {
         live: Arc::new(|| Ok(())),
         ready: Arc::new(|| Ok(())),
         status: Arc::new(|_| Ok(Vec::new())),
+        due_now: Arc::new(|_| false),
+        counts: Arc::default(),
     };
-    assert!(Server::bind(&Config { listen: None }, sources.clone()).await.unwrap().is_none());
+    assert!(Server::bind(&Config::default(), sources.clone()).await.unwrap().is_none());
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Server::bind(&Config { listen: Some(address) }, sources).await.err().unwrap();
+    let error = Server::bind(&Config { listen: Some(address), ..Config::default() }, sources).await.err().unwrap();
     assert_eq!(error.to_string(), format!("listening on {address}"));
 }

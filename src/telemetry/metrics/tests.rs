@@ -92,6 +92,16 @@ fn a_skip_that_is_over_reads_zero() {
 }
 
 #[test]
+fn deliveries_are_counted_by_webhook_and_result() {
+    let metrics = Metrics::default();
+    metrics.delivered("harbor", "accepted");
+    metrics.delivered("harbor", "accepted");
+    metrics.delivered("ci", "unauthorized");
+    assert_shows(&metrics, r#"tagboat_webhook_deliveries_total{webhook="harbor",result="accepted"} 2"#);
+    assert_shows(&metrics, r#"tagboat_webhook_deliveries_total{webhook="ci",result="unauthorized"} 1"#);
+}
+
+#[test]
 fn a_hostile_label_does_not_end_its_line() {
     let metrics = Metrics::default();
     metrics.raced("pr\"od\nx 1");

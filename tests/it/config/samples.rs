@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tagboat::config::{Settings, load, load_str};
+use tagboat::http::webhook::{Auth, Expected, GOOGLE_KEYS, Kind, Pointers};
 use tagboat::image::{Registry, Repository};
 use tagboat::redact::SecretSource;
 use tagboat::telemetry::Format;
@@ -16,8 +17,17 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json"]
-        {
+        for name in [
+            "ghcr-password",
+            "registry-password",
+            "git-password",
+            "deploy-key",
+            "identity",
+            "known_hosts",
+            "ca.pem",
+            "config.json",
+            "webhook-secret",
+        ] {
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
         for registry in [
@@ -96,7 +106,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -112,6 +122,21 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     );
     assert_eq!((private.ca_file, private.token_hosts), (Some(file("ca.pem")), vec!["auth.example.com".to_owned()]));
     assert!(host("localhost:5000").plain_http && !private.plain_http);
+
+    let webhook = |name: &str| settings.http.webhooks.iter().find(|webhook| webhook.name == name).unwrap().clone();
+    let secret = Auth::Secret(SecretSource::File(file("webhook-secret")));
+    let harbor = webhook("harbor");
+    assert_eq!((harbor.sender.kind, &harbor.auth), (Kind::Harbor, &secret));
+    assert_eq!(harbor.sender.host, Some(Registry::parse("harbor.example.com").unwrap()));
+    assert_eq!((webhook("mirror").sender.kind, webhook("mirror").auth), (Kind::Distribution, Auth::Unauthenticated));
+    assert_eq!(webhook("artifactory").sender.virtual_repository.as_deref(), Some("docker"));
+    let expected = Expected {
+        audience: "https://tagboat.example.com/webhook/gar".to_owned(),
+        email: "pubsub@acme.iam.gserviceaccount.com".to_owned(),
+    };
+    assert_eq!(webhook("gar").auth, Auth::Google { expected, keys: GOOGLE_KEYS.parse().unwrap() });
+    let pointers = Pointers { repository: "/image/name".to_owned(), tag: Some("/image/tag".to_owned()) };
+    assert_eq!((webhook("ci").sender.kind, webhook("ci").sender.pointers), (Kind::Generic, Some(pointers)));
 
     let environments = &settings.engine.environments;
     let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
