@@ -57,16 +57,16 @@ impl App {
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let listen = settings.http.clone();
         let (engine, families) = engine(settings)?;
-        let (live, ready, watcher, watched) = (engine.health(), engine.health(), Arc::clone(&engine), Arc::clone(&engine));
+        let (live, ready, watched, watcher) = (engine.health(), engine.health(), Arc::clone(&engine), Arc::clone(&engine));
         let sources = http::Sources {
             metrics: Arc::new(families),
             live: Arc::new(move || live.live()),
             ready: Arc::new(move || ready.ready()),
-            due_now: Arc::new(move |repository| watcher.due_now(repository)),
-            counts: engine.metrics(),
             status: Arc::new(move |http::Filter { registry, environment }| {
                 serde_json::to_vec(&watched.status().only(registry.as_deref(), environment.as_deref()))
             }),
+            due_now: Arc::new(move |repository| watcher.due_now(repository)),
+            counts: engine.metrics(),
         };
         let server = http::Server::bind(&listen, sources).await?;
         Ok(Self { engine, server })

@@ -46,10 +46,10 @@ pub struct Sources {
     pub live: Check,
     /// Whether it has done its first round.
     pub ready: Check,
+    /// What is known about environments, registries and repositories.
+    pub status: StatusSource,
     /// What a push event brings about.
     pub due_now: DueNow,
     /// Where deliveries are counted.
     pub counts: Arc<Metrics>,
-    /// What is known about environments, registries and repositories.
-    pub status: StatusSource,
 }

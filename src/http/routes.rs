@@ -20,16 +20,16 @@ pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 const INDEX: &str = concat!(
     "Tagboat ",
     env!("CARGO_PKG_VERSION"),
-    "\n\n/healthz  whether the process works\n/readyz   whether the first round is done\n/metrics  metrics for Prometheus\n",
-    "/webhook  push events, under the names of the policy file\n",
+    "\n\n/healthz        whether the process works\n/readyz         whether the first round is done\n/metrics        metrics for Prometheus\n",
+    "/webhook        push events, under the names of the policy file\n",
     "/api/v1/status  what is watched and what fails, as JSON; ?registry= and ?environment= give a part\n"
 );
 
 /// Puts the paths together.
 pub(super) fn routes(webhooks: Vec<webhook::Config>, sources: Sources) -> Router {
+    let status = Page::new(Arc::clone(&sources.status));
     let webhooks = Arc::new(Webhooks::new(webhooks, &sources));
     let events = Router::new().route("/webhook/{name}", any(deliver)).route("/webhook/{name}/{secret}", any(deliver)).with_state(webhooks);
-    let status = Page::new(Arc::clone(&sources.status));
     Router::new()
         .route("/", get(|| async { answer(StatusCode::OK, PLAIN, INDEX.to_owned()) }))
         .route("/healthz", get(|State(sources): State<Sources>| async move { checked(&sources.live) }))

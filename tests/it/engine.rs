@@ -4,6 +4,7 @@ mod daemon;
 mod faults;
 mod holds;
 mod pass;
+mod pushed;
 mod races;
 mod real;
 mod status;

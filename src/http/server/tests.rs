@@ -34,11 +34,11 @@ async fn start(limits: Limits) -> Running {
         metrics: Arc::new(registry),
         live: switch(&live, "the engine's loop stands still since 10:00"),
         ready: switch(&ready, "prod was not tried yet"),
-        due_now: Arc::new(|_| false),
-        counts: Arc::clone(&metrics),
         status: Arc::new(|filter| {
             serde_json::to_vec(&serde_json::json!({ "registry": filter.registry, "environment": filter.environment }))
         }),
+        due_now: Arc::new(|_| false),
+        counts: Arc::clone(&metrics),
     };
     let server = Server::with_limits("127.0.0.1:0".parse().unwrap(), Vec::new(), sources, limits).await.unwrap();
     let (address, shutdown) = (server.address(), CancellationToken::new());
@@ -172,9 +172,9 @@ async fn no_address_means_no_server_and_a_taken_one_is_named() {
         metrics: Arc::new(Registry::default()),
         live: Arc::new(|| Ok(())),
         ready: Arc::new(|| Ok(())),
+        status: Arc::new(|_| Ok(Vec::new())),
         due_now: Arc::new(|_| false),
         counts: Arc::default(),
-        status: Arc::new(|_| Ok(Vec::new())),
     };
     assert!(Server::bind(&Config::default(), sources.clone()).await.unwrap().is_none());
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
