@@ -33,7 +33,6 @@ impl Receiver {
         metrics.register(&mut families);
         let (families, told) = (Arc::new(families), Arc::clone(&due));
         let sources = Sources {
-            status: Arc::new(|_| Ok(Vec::new())),
             metrics: Arc::clone(&families),
             live: Arc::new(|| Ok(())),
             ready: Arc::new(|| Ok(())),
