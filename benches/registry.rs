@@ -115,7 +115,7 @@ async fn all(client: &Client, repositories: &Arc<Vec<Repository>>) -> Vec<(usize
 
 fn list(server: &Server) {
     let (curl_wall, curl_cpu) = curl(server);
-    server.times();
+    assert_eq!(server.times().len(), REPOSITORIES, "curl asked for all of them");
     let (passes, peak) = run_client(server, "many", REPOSITORIES, 0, 2);
     let requests = server.times().len();
     for (pass, what) in passes.iter().zip(["1,000 repositories of 1,000 tags: listed, against curl", "  again, nothing new, against curl"])
