@@ -148,7 +148,11 @@ impl Entry {
         host.works_for(repository, now);
         self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
         self.failures = 0;
-        self.observed = Observed { tags: Some(tags), failure: None };
+        self.observed.failure = None;
+        // An equal list is dropped, not the one that all this time has been in its place: the heap stays in order.
+        if self.observed.tags.as_ref() != Some(&tags) {
+            self.observed.tags = Some(tags);
+        }
         self.listings.succeeded();
     }
 
