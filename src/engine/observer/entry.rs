@@ -11,7 +11,7 @@ use super::{Observed, jittered};
 use crate::engine::edges::Edge;
 use crate::error::{Classified, Verdict, chain};
 use crate::image::{Repository, TagList};
-use crate::registry;
+use crate::registry::{self, Listing};
 use crate::retry::Backoff;
 
 /// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
@@ -48,6 +48,8 @@ impl Classified for ListingError {
 pub(super) struct Entry {
     pub(super) interval: Duration,
     pub(super) observed: Observed,
+    /// The last good listing of this run: what spares work the next time.
+    pub(super) listing: Option<Listing>,
     /// The generation in which `observed` last changed.
     pub(super) changed: u64,
     /// When it is to be listed next; none while it is queued or being listed.
@@ -90,16 +92,22 @@ impl Host {
 impl Entry {
     pub(super) fn new(interval: Duration, tags: Option<TagList>, now: Instant) -> Self {
         let observed = Observed { tags, failure: None };
-        Self { interval, observed, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
+        Self { interval, observed, listing: None, changed: 0, due: Some(now), failures: 0, edge: Edge::default(), waiters: Vec::new() }
     }
 
     /// Notes a good listing.
-    pub(super) fn succeeded(&mut self, repository: &Repository, host: &mut Host, tags: TagList) {
+    pub(super) fn succeeded(&mut self, repository: &Repository, host: &mut Host, listing: Listing) {
         let (registry, now) = (repository.registry(), Instant::now().into_std());
         host.works_for(repository, now);
         self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
         self.failures = 0;
-        self.observed = Observed { tags: Some(tags), failure: None };
+        let invalid = |listing: &Listing| listing.omitted().invalid;
+        let count = invalid(&listing);
+        if count > 0 && self.listing.as_ref().is_none_or(|before| invalid(before) == 0) {
+            tracing::warn!(%registry, %repository, count, "the registry lists what cannot be tags; these are left out");
+        }
+        self.observed = Observed { tags: Some(listing.tags().clone()), failure: None };
+        self.listing = Some(listing);
     }
 
     /// Notes a failed listing; returns the delay until the next.
