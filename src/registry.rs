@@ -172,9 +172,11 @@ impl Client {
     /// # Errors
     /// If it could not all be learned.
     pub async fn pushed(&self, repository: &Repository, listing: &Listing) -> Result<Option<PushTimes>, Error> {
-        let Some(source) = listing.times else { return Ok(None) };
-        let registry = if source == times::Source::Hub { &self.0.config.docker_hub_api } else { repository.registry() };
-        let host = self.host(registry)?;
+        let mut host = self.host(repository.registry())?;
+        let Some(source) = listing.times.or_else(|| times::Source::of(&host, listing)) else { return Ok(None) };
+        if source == times::Source::Hub {
+            host = self.host(&self.0.config.docker_hub_api)?;
+        }
         let pushed = times::pushed(&self.session(&host, Some(repository.name())), source, listing).await;
         pushed.map(Some).map_err(|cause| Error::Times { repository: repository.clone(), cause: Arc::new(cause) })
     }
