@@ -223,4 +223,9 @@ mod tests {
         assert_eq!(redactor.clean("bad\npassword\u{1b}[31m hunter2!", 80), "bad password [31m ***!");
         assert_eq!(redactor.clean("one two three", 5), "one t…");
     }
+    #[test]
+    fn one_line_holds_nothing_that_changes_how_text_shows() {
+        assert_eq!(one_line("a\u{202e}b\u{200b}c\u{feff}\u{2066}d\u{e0041}", 20), "a b c d");
+        assert_eq!(one_line("é 漢 🚢", 20), "é 漢 🚢");
+    }
 }
