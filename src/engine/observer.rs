@@ -369,4 +369,37 @@ mod tests {
         observer.finish(wanted.keys().next().unwrap(), Ok(TagList::default().into()));
         assert_eq!(observer.progress(), (1, 1));
     }
+    #[tokio::test]
+    async fn t19_a_digest_that_came_with_the_listing_of_this_pass_is_not_asked_for() {
+        let server = crate::demo::registry::Registry::start().await.unwrap();
+        let digest = Digest::sha256(&[7; 32]);
+        let body = format!(r#"{{"tags":["1.0","2.0"],"manifest":{{"{digest}":{{"tag":["1.0"]}}}}}}"#);
+        server.on_request(move |_| Some(axum::response::IntoResponse::into_response(body.clone())));
+        let repository = Repository::parse(&format!("{}/shop/api", server.host())).unwrap();
+        let mut config = registry::Config::default();
+        config.hosts.insert(repository.registry().clone(), registry::Host { plain_http: true, ..registry::Host::default() });
+        let observer = Observer::new(registry::Client::new(config).unwrap(), Arc::default());
+        let wanted = BTreeMap::from([(repository.clone(), Duration::from_secs(60))]);
+        observer.use_for("prod", &wanted);
+        observer.observe(&wanted, Duration::from_secs(10)).await;
+        assert_eq!(observer.digest(&repository, &Tag::parse("1.0").unwrap()).await.unwrap(), digest);
+        assert_eq!(server.request_count(), 1);
+        observer.digest(&repository, &Tag::parse("2.0").unwrap()).await.unwrap_err();
+        assert!(server.request_count() > 1, "what did not come is asked for");
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_is_the_same_again_is_no_change() {
+        let (observer, wanted) = (observer(), wanted());
+        let repository = wanted.keys().next().unwrap();
+        observer.use_for("prod", &wanted);
+        let listing = |tag: &str| Listing::from([TagRef::parse(tag).unwrap()].into_iter().collect::<TagList>());
+        let mut stamps = Vec::new();
+        for tag in ["1.0", "1.0", "1.1"] {
+            observer.start(&wanted);
+            observer.finish(repository, Ok(listing(tag)));
+            stamps.push(observer.stamp(&wanted));
+        }
+        assert!(stamps[0] == stamps[1] && stamps[1] < stamps[2], "{stamps:?}");
+    }
 }

@@ -429,10 +429,11 @@ impl Error {
         self.cause().is_of_the_host()
     }
 
-    /// Says whether the registry answered that it does not have the repository or tag.
+    /// Says whether the registry, or whom it redirected to, answered that it does not have the repository or tag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
+        let is_of_content = |server: &Server| !matches!(server, Server::TokenServer(_));
+        matches!(self.cause(), Cause::Answer(refusal) if refusal.status == StatusCode::NOT_FOUND && is_of_content(&refusal.server))
     }
 }
 

@@ -44,7 +44,7 @@ impl Store {
         self.put(MANIFEST, manifest.to_string())
     }
 
-    fn index(&mut self, children: Vec<Value>) -> Digest {
+    fn index(&mut self, children: &[Value]) -> Digest {
         self.put(INDEX, value!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": children }).to_string())
     }
 
@@ -106,8 +106,8 @@ async fn m8_an_index_says_its_platforms_and_its_first_image_the_rest() {
         child["platform"] = value!({ "os": os, "architecture": architecture });
         children.push(child);
     }
-    let digest = store.index(children);
-    let empty = store.index(Vec::new());
+    let digest = store.index(&children);
+    let empty = store.index(&[]);
     let server = store.serve().await;
     let read = image(&server, &digest).await.unwrap();
     assert_eq!(platforms(&read), ["linux/amd64", "linux/arm64"]);
@@ -122,10 +122,10 @@ async fn m8_an_index_in_an_index_is_not_gone_into() {
     let inner = store.image(config("linux/amd64"));
     let mut nested = store.descriptor(&inner);
     for _ in 0..10 {
-        let index = store.index(vec![nested]);
+        let index = store.index(&[nested]);
         nested = store.descriptor(&index);
     }
-    let digest = store.index(vec![nested]);
+    let digest = store.index(&[nested]);
     let server = store.serve().await;
     assert_eq!(*image(&server, &digest).await.unwrap(), Image::default());
     assert_eq!(server.request_count(), 2);
@@ -152,7 +152,7 @@ async fn a_child_that_is_not_as_long_as_its_index_says_is_an_error() {
     let inner = store.image(config("linux/amd64"));
     let mut child = store.descriptor(&inner);
     child["size"] = value!(1);
-    let digest = store.index(vec![child]);
+    let digest = store.index(&[child]);
     let server = store.serve().await;
     assert!(line(&image(&server, &digest).await.unwrap_err()).contains("not as long as its index says"));
 }
@@ -161,19 +161,14 @@ async fn a_child_that_is_not_as_long_as_its_index_says_is_an_error() {
 async fn m4_a_length_that_lies_is_an_error() {
     let manifest = r#"{"schemaVersion":2,"layers":[]}"#;
     let kind = format!("content-type: {MANIFEST}");
-    for (length, temporary) in [(1000, true), (10, true), (0, true)] {
+    for length in [1000, 10, 0] {
         let mut bytes = head("200 OK", &[&kind], length);
         bytes.extend_from_slice(manifest.as_bytes());
         let server = RawServer::start(move |_| Script::Send(bytes.clone())).await;
         let client = client_of(&server.host(), |_| {});
         let api = repository_at(&server.host(), "acme/api");
         let error = client.manifest(&api, TagRef::parse("1.0").unwrap()).await.unwrap_err();
-        assert_eq!(
-            matches!(tagboat::error::Classified::verdict(&error), tagboat::error::Verdict::Retry { .. }),
-            temporary,
-            "{}",
-            line(&error)
-        );
+        assert_retry(&error);
         assert_retry(&client.manifest_of(&api, &digest_of(manifest)).await.unwrap_err());
     }
     let server = RawServer::start(move |_| Script::Send(response("200 OK", &[&kind], manifest))).await;
