@@ -4,7 +4,8 @@
 //! speak it: credentials and tokens, pages, limits, retries, and all that a hostile or broken registry may answer.
 //! What it hands out is complete and checked, or an [`Error`] that says what to do next. Hides HTTP altogether.
 //!
-//! A request passes these layers, each a file: [`Client`] → `listing` or `manifest` (what is asked) → `session`
+//! A request passes these layers, each a file: [`Client`] (with `memo`) → `listing` (with `page`, `link`, `facts`), `times`,
+//! `manifest` or `image_config` (what is asked) → `session`
 //! (authentication, with `credential`, `challenge` and `token`) → `wire` (retries, redirects, limits, with `trust`
 //! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
@@ -14,15 +15,22 @@ mod config;
 mod credential;
 mod docker_config;
 mod error;
+mod facts;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
 mod host;
+mod image_config;
+mod index;
 mod link;
 mod listing;
 mod manifest;
+mod manifest_map;
+mod memo;
+mod page;
 mod ping;
 mod session;
+mod times;
 mod tls;
 mod token;
 mod trust;
@@ -31,20 +39,33 @@ mod wire;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::image::{Digest, Registry, Repository, TagList, TagRef};
+use crate::image::{Digest, Registry, Repository, Tag, TagList, TagRef};
 
 use credential::Credentials;
 use docker_config::DockerConfig;
 use host::{Host as Peer, lock};
+use memo::Memo;
 use session::Session;
 use token::Tokens;
 
 pub use cloud::{Cloud, CloudError};
 pub use config::{Auth, Config, Host};
 pub use error::{BadJson, Cause, Error, Innermost, Refusal, Server};
+pub use image_config::Image;
+pub use index::{Child, Index};
+pub use listing::Listing;
+pub use manifest::{Content, Descriptor, Manifest};
+pub use page::Omitted;
 pub use ping::Greeting;
+pub use times::PushTimes;
 pub use tls::install_crypto_provider;
+
+/// How long the digest of a tag is good for others who ask: environments that pass at the same time.
+const DIGESTS_LIFE: Duration = Duration::from_secs(5);
+/// How many digests and how many images are kept.
+const MOST_KEPT: usize = 2_000;
 
 /// A client of all registries; cheap to clone, and its clones share connections, tokens and limits.
 #[derive(Clone)]
@@ -56,6 +77,8 @@ struct Inner {
     hosts: Mutex<HashMap<Registry, Arc<Peer>>>,
     credentials: Credentials,
     tokens: Tokens,
+    digests: Memo<(Repository, Tag), Digest>,
+    images: Memo<Digest, Arc<Image>>,
 }
 
 impl fmt::Debug for Client {
@@ -77,27 +100,90 @@ impl Client {
             hosts.insert(registry.clone(), Arc::new(peer));
         }
         let credentials = Credentials::new(config.docker_config.clone().map(DockerConfig::new));
-        Ok(Self(Arc::new(Inner { config, http, hosts: Mutex::new(hosts), credentials, tokens: Tokens::default() })))
+        let (digests, images) = (Memo::new(Some(DIGESTS_LIFE), MOST_KEPT), Memo::new(None, MOST_KEPT));
+        Ok(Self(Arc::new(Inner { config, http, hosts: Mutex::new(hosts), credentials, tokens: Tokens::default(), digests, images })))
     }
 
-    /// Lists all tags of a repository: all of them or an error, never a part.
+    /// Lists all tags of a repository: all of them or an error, never a part. Is spared work if nothing has changed since `known`.
     ///
     /// # Errors
-    /// If any page could not be read, or holds what cannot be a tag.
-    pub async fn tags(&self, repository: &Repository) -> Result<TagList, Error> {
+    /// If any page could not be read.
+    pub async fn list(&self, repository: &Repository, known: Option<&Listing>) -> Result<Listing, Error> {
         let host = self.host(repository.registry())?;
-        let listed = listing::tags(&self.session(&host, Some(repository.name()))).await;
+        let listed = listing::list(&self.session(&host, Some(repository.name())), known).await;
+        // What a tag stands for is seen again along with the tags.
+        self.0.digests.forget(|(of, _)| of == repository);
         listed.map_err(|cause| Error::Tags { repository: repository.clone(), cause: Arc::new(cause) })
     }
 
+    /// Lists all tags of a repository, as [`Client::list`] does.
+    ///
+    /// # Errors
+    /// If any page could not be read.
+    pub async fn tags(&self, repository: &Repository) -> Result<TagList, Error> {
+        self.list(repository, None).await.map(|listing| listing.tags().clone())
+    }
+
     /// Returns the digest that a tag stands for now: of the image index where there is one, else of the manifest.
+    ///
+    /// Who asks again within a few seconds, or before the answer is there, shares one request; a new listing ends that.
     ///
     /// # Errors
     /// If it could not be learned, or is not the digest of what the registry gives.
     pub async fn digest(&self, repository: &Repository, tag: TagRef<'_>) -> Result<Digest, Error> {
         let host = self.host(repository.registry())?;
-        let digest = manifest::digest(&self.session(&host, Some(repository.name())), tag).await;
+        let session = self.session(&host, Some(repository.name()));
+        let question = (repository.clone(), tag.to_tag());
+        let digest = self.0.digests.get(&question, manifest::digest(&session, tag)).await;
         digest.map_err(|cause| Error::Digest { repository: repository.clone(), tag: tag.to_tag(), cause: Arc::new(cause) })
+    }
+
+    /// Reads the manifest that a tag stands for now, with its digest.
+    ///
+    /// # Errors
+    /// If it could not be read, or is not what the registry says it is.
+    pub async fn manifest(&self, repository: &Repository, tag: TagRef<'_>) -> Result<Manifest, Error> {
+        let host = self.host(repository.registry())?;
+        let manifest = manifest::by_tag(&self.session(&host, Some(repository.name())), tag).await;
+        manifest.map_err(|cause| unread(repository, format!(":{tag}"), cause))
+    }
+
+    /// Reads the manifest of a digest.
+    ///
+    /// # Errors
+    /// If it could not be read, or does not have that digest.
+    pub async fn manifest_of(&self, repository: &Repository, digest: &Digest) -> Result<Manifest, Error> {
+        let host = self.host(repository.registry())?;
+        let manifest = manifest::by_digest(&self.session(&host, Some(repository.name())), digest).await;
+        manifest.map_err(|cause| unread(repository, format!("@{digest}"), cause))
+    }
+
+    /// Returns what the image of a digest says of itself; it is read once, and kept.
+    ///
+    /// # Errors
+    /// If its manifest or its configuration could not be read.
+    pub async fn image(&self, repository: &Repository, digest: &Digest) -> Result<Arc<Image>, Error> {
+        let host = self.host(repository.registry())?;
+        let session = self.session(&host, Some(repository.name()));
+        let image = self.0.images.get(digest, async { image_config::read(&session, digest).await.map(Arc::new) }).await;
+        image.map_err(|cause| unread(repository, format!("@{digest}"), cause))
+    }
+
+    /// Returns when the tags of a listing were pushed; none if the registry has no way to tell.
+    ///
+    /// Docker Hub, Quay and Harbor tell it by their own APIs, a hundred tags a request, Google's registries along with the tags.
+    /// Docker Hub's and Quay's are asked without a credential, which they would not take: only public repositories have times there.
+    ///
+    /// # Errors
+    /// If it could not all be learned.
+    pub async fn pushed(&self, repository: &Repository, listing: &Listing) -> Result<Option<PushTimes>, Error> {
+        let mut host = self.host(repository.registry())?;
+        let Some(source) = listing.times.or_else(|| times::Source::of(&host, listing)) else { return Ok(None) };
+        if source == times::Source::Hub {
+            host = self.host(&self.0.config.docker_hub_api)?;
+        }
+        let pushed = times::pushed(&self.session(&host, Some(repository.name())), source, listing).await;
+        pushed.map(Some).map_err(|cause| Error::Times { repository: repository.clone(), cause: Arc::new(cause) })
     }
 
     /// Greets a registry (`GET /v2/`), with its credential if it wants one.
@@ -137,6 +223,10 @@ impl Client {
     fn session<'a>(&'a self, host: &'a Peer, name: Option<&'a str>) -> Session<'a> {
         Session { host, name, credentials: &self.0.credentials, tokens: &self.0.tokens }
     }
+}
+
+fn unread(repository: &Repository, version: String, cause: Cause) -> Error {
+    Error::Manifest { repository: repository.clone(), version, cause: Arc::new(cause) }
 }
 
 /// Makes a host ready; only one with its own authorities needs its own connections.

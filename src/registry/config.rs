@@ -17,13 +17,21 @@ pub struct Config {
     pub hosts: BTreeMap<Registry, Host>,
     /// Docker's config file, for credentials of hosts without `auth`; a file that does not exist is as good as none.
     pub docker_config: Option<PathBuf>,
+    /// The host of Docker Hub's web API, which tells when tags were pushed; it gets no credential of `docker.io`.
+    pub docker_hub_api: Registry,
     /// The delays between attempts at one request, where the registry does not name its own.
     pub backoff: Backoff,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { hosts: BTreeMap::new(), docker_config: None, backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)) }
+        let docker_hub_api = Registry::docker_hub_api();
+        Self {
+            hosts: BTreeMap::new(),
+            docker_config: None,
+            docker_hub_api,
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)),
+        }
     }
 }
 

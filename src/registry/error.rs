@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::error::{Classified, Verdict};
-use crate::image::{ParseError, Registry, Repository, Tag};
+use crate::image::{Digest, Registry, Repository, Tag};
 use crate::redact::{SecretError, one_line};
 
 use super::cloud::CloudError;
@@ -33,6 +33,26 @@ pub enum Error {
         repository: Repository,
         /// The tag.
         tag: Tag,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// A manifest or an image's configuration could not be read.
+    #[error("reading {repository}{version}")]
+    Manifest {
+        /// The repository.
+        repository: Repository,
+        /// `:` and the tag, or `@` and the digest.
+        version: String,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The times at which tags were pushed could not be learned.
+    #[error("learning when the tags of {repository} were pushed")]
+    Times {
+        /// The repository.
+        repository: Repository,
         /// Why not.
         #[source]
         cause: Arc<Cause>,
@@ -141,18 +161,9 @@ pub enum Cause {
         #[source]
         source: BadJson,
     },
-    /// The listing holds something that is no tag.
-    #[error("the listing holds a tag that cannot be one")]
-    InvalidTag(#[source] ParseError),
     /// The listing does not end.
     #[error("the listing does not end: {0}")]
     Endless(&'static str),
-    /// The listing goes on at a place that must not be followed.
-    #[error("the listing goes on at {link}, which is not where it began")]
-    ForeignLink {
-        /// Where the next page would be, cleaned for printing.
-        link: String,
-    },
     /// The manifest is of a kind that has no use here.
     #[error("the registry answered with `{0}` instead of an image manifest or index")]
     MediaType(String),
@@ -164,6 +175,19 @@ pub enum Cause {
         /// What was computed.
         actual: String,
     },
+    /// What was asked for by its digest is something else.
+    #[error("{what} has the digest {actual}, but {asked} was asked for")]
+    WrongContent {
+        /// What was being read.
+        what: &'static str,
+        /// The digest that was asked for.
+        asked: Digest,
+        /// What was computed.
+        actual: Digest,
+    },
+    /// A manifest cannot mean one thing only, or is beyond what one may hold.
+    #[error("the manifest cannot be used: {0}")]
+    BadManifest(&'static str),
     /// A redirect that must not be followed.
     #[error("the redirect to {to} was not followed: {reason}")]
     Redirect {
@@ -319,7 +343,7 @@ impl Cause {
         match self {
             Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
             Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
-            Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
+            Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } | Self::WrongContent { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
             Self::Cloud(error) => error.verdict(),
             Self::Shared(cause) => cause.verdict(),
@@ -363,9 +387,6 @@ impl Cause {
             Self::NotTls { .. } => format!("if it is meant to speak plain HTTP, set `plain_http = true` in [registry.\"{registry}\"]"),
             Self::WebPage { .. } => {
                 format!("see whether {registry} is a registry's host, and whether a log-in page or proxy stands before it")
-            }
-            Self::ForeignLink { .. } => {
-                "set the registry's own external address right; its listing names another host or scheme".to_owned()
             }
             Self::Realm { listable: true, .. } => {
                 format!("if it may have the credential, add it to `token_hosts` of [registry.\"{registry}\"]")
@@ -422,6 +443,8 @@ impl Error {
         match self {
             Self::Tags { cause, .. }
             | Self::Digest { cause, .. }
+            | Self::Manifest { cause, .. }
+            | Self::Times { cause, .. }
             | Self::Ping { cause, .. }
             | Self::Setup { cause, .. }
             | Self::Client { cause } => cause,
@@ -432,7 +455,10 @@ impl Error {
     #[must_use]
     pub fn registry(&self) -> Option<&Registry> {
         match self {
-            Self::Tags { repository, .. } | Self::Digest { repository, .. } => Some(repository.registry()),
+            Self::Tags { repository, .. }
+            | Self::Digest { repository, .. }
+            | Self::Manifest { repository, .. }
+            | Self::Times { repository, .. } => Some(repository.registry()),
             Self::Ping { registry, .. } | Self::Setup { registry, .. } => Some(registry),
             Self::Client { .. } => None,
         }
@@ -444,10 +470,11 @@ impl Error {
         self.cause().is_of_the_host()
     }
 
-    /// Says whether the registry answered that it does not have the repository or tag.
+    /// Says whether the registry, or whom it redirected to, answered that it does not have the repository or tag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
+        let is_of_content = |server: &Server| !matches!(server, Server::TokenServer(_));
+        matches!(self.cause(), Cause::Answer(refusal) if refusal.status == StatusCode::NOT_FOUND && is_of_content(&refusal.server))
     }
 }
 

@@ -77,6 +77,13 @@ impl Session<'_> {
         checked(wire::send(self.host, request, Some(&again.authorization)).await?)
     }
 
+    /// Makes a request of an API beside the registry's own at the same host: with the credential itself, for it knows no tokens.
+    pub(super) async fn send_plainly(&self, request: &Request) -> Result<Answer, Cause> {
+        let credential = self.credentials.find(self.host, self.name).await?;
+        let authorization = credential.as_ref().map(Credential::authorization).transpose()?;
+        wire::send(self.host, request, authorization.as_ref()).await
+    }
+
     /// Asks the registry as a whole for its challenge.
     async fn greet(&self) -> Result<Option<Challenge>, Cause> {
         let answer = wire::send(self.host, &Request::greeting(self.host), None).await?;

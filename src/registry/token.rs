@@ -142,7 +142,15 @@ async fn fetch(host: &Host, key: &Key, credential: Option<&Credential>) -> Resul
     let server = wire::name(&url);
     let authorization = credential.map(Credential::authorization).transpose()?;
     let what = "the token server's answer";
-    let request = Request { method: Method::GET, url, accept: "application/json", what, limit: LARGEST_ANSWER, follow_redirects: false };
+    let request = Request {
+        method: Method::GET,
+        url,
+        accept: "application/json",
+        what,
+        limit: LARGEST_ANSWER,
+        follow_redirects: false,
+        if_none_match: None,
+    };
     let answer = wire::send(host, &request, authorization.as_ref()).await.map_err(|cause| of_token_server(cause, &server))?;
     if !answer.status.is_success() {
         return Err(of_token_server(answer.refused(), &server));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use oci_distribution::errors::{OciEnvelope, OciErrorCode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
@@ -39,13 +39,23 @@ pub(super) struct Request {
     /// The most that is read of a good answer's body.
     pub(super) limit: usize,
     pub(super) follow_redirects: bool,
+    /// The validator of what is known already; the answer may then be 304.
+    pub(super) if_none_match: Option<HeaderValue>,
 }
 
 impl Request {
     /// Asks whether this is a registry at all, and for its challenge.
     pub(super) fn greeting(host: &Host) -> Self {
         let url = host.base.clone();
-        Self { method: Method::GET, url, accept: "application/json", what: "the greeting", limit: REFUSAL_BODY, follow_redirects: true }
+        Self {
+            method: Method::GET,
+            url,
+            accept: "application/json",
+            what: "the greeting",
+            limit: REFUSAL_BODY,
+            follow_redirects: true,
+            if_none_match: None,
+        }
     }
 }
 
@@ -171,6 +181,9 @@ async fn follow(host: &Host, request: &Request, mut authorization: Option<&Autho
     let mut url = request.url.clone();
     for _ in 0..=REDIRECTS {
         let mut builder = host.http.request(request.method.clone(), url.clone()).header(ACCEPT, request.accept);
+        if let Some(known) = &request.if_none_match {
+            builder = builder.header(IF_NONE_MATCH, known.clone());
+        }
         if let Some(authorization) = authorization {
             builder = builder.header(AUTHORIZATION, authorization.header.clone());
         }
