@@ -8,12 +8,15 @@
 //! (authentication, with `credential`, `challenge` and `token`) → `wire` (retries, redirects, limits, with `trust`
 //! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
+mod advice;
 mod challenge;
 mod config;
 mod credential;
 mod docker_config;
 mod error;
+mod helper;
 mod host;
+mod keep;
 mod link;
 mod listing;
 mod manifest;
@@ -31,13 +34,14 @@ use std::sync::{Arc, Mutex};
 use crate::image::{Digest, Registry, Repository, TagList, TagRef};
 
 use credential::Credentials;
-use docker_config::DockerConfig;
 use host::{Host as Peer, lock};
 use session::Session;
 use token::Tokens;
 
 pub use config::{Auth, Config, Host};
+pub use credential::CredentialSource;
 pub use error::{BadJson, Cause, Error, Innermost, Refusal, Server};
+pub use helper::{Helper, HelperError};
 pub use ping::Greeting;
 pub use tls::install_crypto_provider;
 
@@ -71,7 +75,7 @@ impl Client {
             let peer = peer(registry, host, &http, &config)?;
             hosts.insert(registry.clone(), Arc::new(peer));
         }
-        let credentials = Credentials::new(config.docker_config.clone().map(DockerConfig::new));
+        let credentials = Credentials::new(&config);
         Ok(Self(Arc::new(Inner { config, http, hosts: Mutex::new(hosts), credentials, tokens: Tokens::default() })))
     }
 

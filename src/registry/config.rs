@@ -1,12 +1,15 @@
 //! How registries are to be reached, as the policy file says it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::image::Registry;
 use crate::redact::SecretSource;
 use crate::retry::Backoff;
+
+use super::helper::Helper;
 
 /// How to reach registries.
 #[derive(Clone, Debug)]
@@ -15,13 +18,15 @@ pub struct Config {
     pub hosts: BTreeMap<Registry, Host>,
     /// Docker's config file, for credentials of hosts without `auth`; a file that does not exist is as good as none.
     pub docker_config: Option<PathBuf>,
+    /// The `PATH` on which credential helper programs are found; none means the process's own.
+    pub path: Option<OsString>,
     /// The delays between attempts at one request, where the registry does not name its own.
     pub backoff: Backoff,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { hosts: BTreeMap::new(), docker_config: None, backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)) }
+        Self { hosts: BTreeMap::new(), docker_config: None, path: None, backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)) }
     }
 }
 
@@ -56,6 +61,10 @@ pub enum Auth {
     },
     /// A bearer token sent as it is.
     Bearer(SecretSource),
+    /// What a config file of Docker's form says of the registry: Docker's own, or a mounted `kubernetes.io/dockerconfigjson` secret.
+    DockerConfig(PathBuf),
+    /// What a credential helper program gives.
+    Helper(Helper),
 }
 
 impl Default for Host {

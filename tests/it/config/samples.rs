@@ -16,8 +16,9 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json"]
+        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json", "quay/.dockerconfigjson"]
         {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
         Self(folder)
@@ -82,7 +83,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 5 registries");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -97,6 +98,9 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
         matches!(&private.auth, Some(registry::Auth::Bearer(SecretSource::Env { name, value })) if name == "REGISTRY_TOKEN" && value.expose() == "planted-registry-token")
     );
     assert_eq!((private.ca_file, private.token_hosts), (Some(file("ca.pem")), vec!["auth.example.com".to_owned()]));
+    assert_eq!(host("quay.io").auth, Some(registry::Auth::DockerConfig(file("quay/.dockerconfigjson"))));
+    let helper = registry::Helper::parse("ecr-login").unwrap();
+    assert_eq!(host("123456789012.dkr.ecr.eu-west-1.amazonaws.com").auth, Some(registry::Auth::Helper(helper)));
     assert!(host("localhost:5000").plain_http && !private.plain_http);
 
     let environments = &settings.engine.environments;
