@@ -5,7 +5,7 @@
 //! What it hands out is complete and checked, or an [`Error`] that says what to do next. Hides HTTP altogether.
 //!
 //! A request passes these layers, each a file: [`Client`] → `listing` or `manifest` (what is asked) → `session`
-//! (authentication, with `credential`, `challenge` and `token`) → `wire` (retries, redirects, limits, with `trust`
+//! (authentication, with `credential`, `challenge` and `token`; `keep` holds what was fetched, `helper` runs programs) → `wire` (retries, redirects, limits, with `trust`
 //! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
 mod advice;

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_seen_at_real_registries() {
+    fn a6_forms_seen_at_real_registries() {
         let token = "https://r.example/token";
         for (lines, expected) in [
             (&[r#"Bearer realm="https://r.example/token",service="r",scope="repository:a/b:pull,push""#][..], bearer(token, Some("r"))),

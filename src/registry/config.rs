@@ -26,7 +26,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { hosts: BTreeMap::new(), docker_config: None, path: None, backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)) }
+        Self {
+            hosts: BTreeMap::new(),
+            docker_config: None,
+            path: None,
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)),
+        }
     }
 }
 

@@ -186,7 +186,8 @@ impl Credentials {
                 Ok(Some(Found { credential, source, renewable: false }))
             }
             Kept::ByHelper { helper, server: written, must_know } => {
-                let parsed = Helper::parse(&helper).map_err(|cause| Cause::CredentialHelperName { path: path.to_owned(), helper, cause })?;
+                let parsed =
+                    Helper::parse(&helper).map_err(|cause| Cause::CredentialHelperName { path: path.to_owned(), helper, cause })?;
                 let server = if registry.is_docker_hub() { server(registry) } else { written.as_deref().unwrap_or(registry.as_str()) };
                 match self.helper(&parsed, registry, server, refused).await {
                     // A store is for all registries, and those that nobody logged in to are fine without.

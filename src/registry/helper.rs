@@ -214,7 +214,8 @@ mod tests {
             path.push(":/usr/bin:/bin");
             let result = Helper::parse(name).unwrap().get("ghcr.io", Some(&path)).await;
             result.map_err(|error| {
-                for text in [crate::error::chain(&error).to_string(), format!("{error:?}"), error.hint(&Helper::parse(name).unwrap(), "r")] {
+                for text in [crate::error::chain(&error).to_string(), format!("{error:?}"), error.hint(&Helper::parse(name).unwrap(), "r")]
+                {
                     assert!(!text.contains(SECRET), "{text}");
                 }
                 crate::error::chain(&error).to_string()

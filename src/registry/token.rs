@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_expires_in_tells_its_life_itself() {
+    fn a3_a_token_without_expires_in_tells_its_life_itself() {
         let jwt = |claims: &str| format!(r#"{{"access_token":"e30.{}.x"}}"#, URL_SAFE_NO_PAD.encode(claims));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         for (claims, life) in [
@@ -262,14 +262,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_of_unknown_life_is_fetched_again_before_a_minute_is_over() {
+    async fn a3_a_token_of_unknown_life_is_fetched_again_before_a_minute_is_over() {
         let (keeper, fetched) = (Keeper::<(), u32>::new(MANNERS), std::cell::Cell::new(0));
         let life = Duration::from_secs(read(r#"{"token":"t"}"#).unwrap().1);
         let get = || {
-            keeper.get(&(), |_| Fit::Good, || async {
-                fetched.set(fetched.get() + 1);
-                Ok((fetched.get(), Instant::now() + life))
-            })
+            keeper.get(
+                &(),
+                |_| Fit::Good,
+                || async {
+                    fetched.set(fetched.get() + 1);
+                    Ok((fetched.get(), Instant::now() + life))
+                },
+            )
         };
         assert_eq!(get().await.unwrap(), 1);
         tokio::time::advance(Duration::from_secs(39)).await;
@@ -279,13 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn answers_seen_at_real_token_servers() {
+    fn a2_a3_a4_answers_seen_at_real_token_servers() {
         for (json, token, life) in [
             (r#"{"token":"t","expires_in":300,"issued_at":"2026-01-01T00:00:00Z"}"#, "t", 290),
             (r#"{"access_token":"t"}"#, "t", 50),
             (r#"{"token":"","access_token":"t","expires_in":"300"}"#, "t", 290),
             (r#"{"token":"t","access_token":"","issued_at":"garbage"}"#, "t", 50),
             (r#"{"token":"t","access_token":null,"expires_in":null}"#, "t", 50),
+            (r#"{"token":"t","expires_in":300,"issued_at":"2099-01-01T00:00:00Z"}"#, "t", 290),
+            (r#"{"token":"t","expires_in":300,"issued_at":"1999-01-01T00:00:00Z"}"#, "t", 290),
+            (r#"{"token":"t","expires_in":300,"issued_at":7}"#, "t", 290),
             (r#"{"token":"t","expires_in":0}"#, "t", 50),
             (r#"{"token":"t","expires_in":-1}"#, "t", 50),
             (r#"{"token":"t","expires_in":1e12}"#, "t", 24 * 3600 - 10),

@@ -4,6 +4,7 @@ mod attacks;
 mod auth;
 mod demo;
 mod digest;
+mod helpers;
 mod limits;
 mod listing;
 mod ping;

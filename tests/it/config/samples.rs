@@ -16,8 +16,17 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json", "quay/.dockerconfigjson"]
-        {
+        for name in [
+            "ghcr-password",
+            "registry-password",
+            "git-password",
+            "deploy-key",
+            "identity",
+            "known_hosts",
+            "ca.pem",
+            "config.json",
+            "quay/.dockerconfigjson",
+        ] {
             fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
