@@ -80,14 +80,14 @@ impl fmt::Display for CredentialSource {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) credential: Credential,
-    pub(super) source: CredentialSource,
+    pub(super) source: Arc<CredentialSource>,
     /// Whether another may be had by asking again.
     pub(super) renewable: bool,
 }
 
 impl Credential {
     /// Makes the header that carries it; none for one that only a token server takes.
-    pub(super) fn authorization(&self, source: &CredentialSource) -> Result<Option<Authorization>, Cause> {
+    pub(super) fn authorization(&self, source: &Arc<CredentialSource>) -> Result<Option<Authorization>, Cause> {
         match self {
             Self::Basic { username, password } => basic(username, password, source).map(Some),
             Self::Bearer(token) => bearer(token, Some(source)).map(Some),
@@ -97,13 +97,13 @@ impl Credential {
 }
 
 /// Makes the header that carries user and password.
-pub(super) fn basic(username: &str, password: &Secret, source: &CredentialSource) -> Result<Authorization, Cause> {
+pub(super) fn basic(username: &str, password: &Secret, source: &Arc<CredentialSource>) -> Result<Authorization, Cause> {
     let encoded = Secret::new(STANDARD.encode(format!("{username}:{}", password.expose())));
     header("Basic", &encoded, [password.clone(), encoded.clone()], Some(source))
 }
 
 /// Makes the header that carries a token; one without source is given to anybody.
-pub(super) fn bearer(token: &Secret, source: Option<&CredentialSource>) -> Result<Authorization, Cause> {
+pub(super) fn bearer(token: &Secret, source: Option<&Arc<CredentialSource>>) -> Result<Authorization, Cause> {
     header("Bearer", token, [token.clone()], source)
 }
 
@@ -111,7 +111,7 @@ fn header(
     scheme: &str,
     secret: &Secret,
     secrets: impl IntoIterator<Item = Secret>,
-    source: Option<&CredentialSource>,
+    source: Option<&Arc<CredentialSource>>,
 ) -> Result<Authorization, Cause> {
     let mut header = HeaderValue::from_str(&format!("{scheme} {}", secret.expose())).map_err(|_| Cause::Unsendable)?;
     header.set_sensitive(true);
@@ -156,7 +156,7 @@ impl Credentials {
     }
 
     async fn look(&self, host: &Host, name: Option<&str>, refused: Option<&Credential>) -> Result<Option<Found>, Cause> {
-        let given = |credential| Ok(Some(Found { credential, source: CredentialSource::PolicyFile, renewable: false }));
+        let given = |credential| Ok(Some(Found { credential, source: Arc::new(CredentialSource::PolicyFile), renewable: false }));
         match &host.config.auth {
             Some(Auth::Basic { username, password }) => given(Credential::Basic { username: username.clone(), password: password.read()? }),
             Some(Auth::Bearer(token)) => given(Credential::Bearer(token.read()?)),
@@ -182,7 +182,7 @@ impl Credentials {
         match file.find(registry, name, must_exist)? {
             Kept::Nowhere => Ok(None),
             Kept::Here { credential, key } => {
-                let source = CredentialSource::DockerConfig { path: path.to_owned(), key };
+                let source = Arc::new(CredentialSource::DockerConfig { path: path.to_owned(), key });
                 Ok(Some(Found { credential, source, renewable: false }))
             }
             Kept::ByHelper { helper, server: written, must_know } => {
@@ -210,7 +210,7 @@ impl Credentials {
             let credential =
                 given.map_err(|cause| Cause::CredentialHelper { registry: registry.clone(), helper: helper.clone(), cause })?;
             let life = if credential.is_some() { HELPER_LIFE } else { NOTHING_LIFE };
-            let source = CredentialSource::Helper(helper.clone());
+            let source = Arc::new(CredentialSource::Helper(helper.clone()));
             Ok((credential.map(|credential| Found { credential, source, renewable: true }), Instant::now() + life))
         })
         .await

@@ -264,7 +264,7 @@ pub struct Refusal {
     /// How long it wants to be left alone.
     pub after: Option<Duration>,
     /// Where the credential came from that was sent; none if there was none.
-    pub credential: Option<CredentialSource>,
+    pub credential: Option<Arc<CredentialSource>>,
     /// Whether it says that the token was good, but not for this (RFC 6750's `insufficient_scope`).
     pub lacks_right: bool,
 }

@@ -1,5 +1,6 @@
 //! Tokens: how they are fetched (distribution's token specification, in its GET and its OAuth 2.0 form) and how long they live.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -159,7 +160,7 @@ impl Key {
         [("service", &self.service), ("scope", &self.scope)].into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
     }
 
-    fn form(&self, grant: &str, others: &[(&str, &str)], secret: (&str, &Secret), source: &CredentialSource) -> Authorization {
+    fn form(&self, grant: &str, others: &[(&str, &str)], secret: (&str, &Secret), source: &Arc<CredentialSource>) -> Authorization {
         let (name, secret) = (secret.0, secret.1.clone());
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", grant).append_pair("client_id", CLIENT).append_pair("access_type", "online");

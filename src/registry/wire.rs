@@ -1,5 +1,6 @@
 //! One request and its answer: limits, deadline, redirects, retries. Knows nothing of tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -56,7 +57,7 @@ pub(super) struct Authorization {
     pub(super) carrier: Carrier,
     pub(super) redactor: Redactor,
     /// Where the credential came from; none for a token that anybody gets.
-    pub(super) source: Option<CredentialSource>,
+    pub(super) source: Option<Arc<CredentialSource>>,
 }
 
 /// What a credential travels in.
@@ -79,7 +80,7 @@ pub(super) struct Answer {
     pub(super) took: Duration,
     server: Server,
     /// Where the credential came from that was sent.
-    credential: Option<CredentialSource>,
+    credential: Option<Arc<CredentialSource>>,
     message: Option<String>,
 }
 
