@@ -5,10 +5,11 @@
 //! What it hands out is complete and checked, or an [`Error`] that says what to do next. Hides HTTP altogether.
 //!
 //! A request passes these layers, each a file: [`Client`] (with `memo`) → `listing` (with `page`, `link`, `facts`), `times`,
-//! `manifest` or `image_config` (what is asked) → `session`
-//! (authentication, with `credential`, `challenge` and `token`) → `wire` (retries, redirects, limits, with `trust`
+//! `manifest` or `image_config` (what is asked) → `session` (authentication, with `credential`, `challenge` and `token`; `keep` holds
+//! what was fetched, `helper` runs programs, `cloud` speaks with clouds) → `wire` (retries, redirects, limits, with `trust`
 //! and `tls`), for a `host` whose places in flight, rate and pauses all requests share.
 
+mod advice;
 mod challenge;
 pub mod cloud;
 mod config;
@@ -19,9 +20,11 @@ mod facts;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod helper;
 mod host;
 mod image_config;
 mod index;
+mod keep;
 mod link;
 mod listing;
 mod manifest;
@@ -44,7 +47,6 @@ use std::time::Duration;
 use crate::image::{Digest, Registry, Repository, Tag, TagList, TagRef};
 
 use credential::Credentials;
-use docker_config::DockerConfig;
 use host::{Host as Peer, lock};
 use memo::Memo;
 use session::Session;
@@ -52,7 +54,9 @@ use token::Tokens;
 
 pub use cloud::{Cloud, CloudError};
 pub use config::{Auth, Config, Host};
+pub use credential::CredentialSource;
 pub use error::{BadJson, Cause, Error, Innermost, Refusal, Server};
+pub use helper::{Helper, HelperError};
 pub use image_config::Image;
 pub use index::{Child, Index};
 pub use listing::Listing;
@@ -99,7 +103,7 @@ impl Client {
             let peer = peer(registry, host, &http, &config)?;
             hosts.insert(registry.clone(), Arc::new(peer));
         }
-        let credentials = Credentials::new(config.docker_config.clone().map(DockerConfig::new));
+        let credentials = Credentials::new(&config);
         let (digests, images) = (Memo::new(Some(DIGESTS_LIFE), MOST_KEPT), Memo::new(None, MOST_KEPT));
         Ok(Self(Arc::new(Inner { config, http, hosts: Mutex::new(hosts), credentials, tokens: Tokens::default(), digests, images })))
     }
@@ -178,7 +182,7 @@ impl Client {
     /// If it could not all be learned.
     pub async fn pushed(&self, repository: &Repository, listing: &Listing) -> Result<Option<PushTimes>, Error> {
         let mut host = self.host(repository.registry())?;
-        let Some(source) = listing.times.or_else(|| times::Source::of(&host, listing)) else { return Ok(None) };
+        let Some(source) = listing.times.or_else(|| times::Source::of(&host, Some(repository.name()), listing)) else { return Ok(None) };
         if source == times::Source::Hub {
             host = self.host(&self.0.config.docker_hub_api)?;
         }

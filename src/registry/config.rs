@@ -1,6 +1,7 @@
 //! How registries are to be reached, as the policy file says it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::redact::SecretSource;
 use crate::retry::Backoff;
 
 use super::cloud::Cloud;
+use super::helper::Helper;
 
 /// How to reach registries.
 #[derive(Clone, Debug)]
@@ -19,17 +21,19 @@ pub struct Config {
     pub docker_config: Option<PathBuf>,
     /// The host of Docker Hub's web API, which tells when tags were pushed; it gets no credential of `docker.io`.
     pub docker_hub_api: Registry,
+    /// The `PATH` on which credential helper programs are found; none means the process's own.
+    pub path: Option<OsString>,
     /// The delays between attempts at one request, where the registry does not name its own.
     pub backoff: Backoff,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        let docker_hub_api = Registry::docker_hub_api();
         Self {
             hosts: BTreeMap::new(),
             docker_config: None,
-            docker_hub_api,
+            docker_hub_api: Registry::docker_hub_api(),
+            path: None,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)),
         }
     }
@@ -68,6 +72,10 @@ pub enum Auth {
     Bearer(SecretSource),
     /// A login that a cloud gives to what runs in it.
     Cloud(Cloud),
+    /// What a config file of Docker's form says of the registry: Docker's own, or a mounted `kubernetes.io/dockerconfigjson` secret.
+    DockerConfig(PathBuf),
+    /// What a credential helper program gives.
+    Helper(Helper),
 }
 
 impl Default for Host {

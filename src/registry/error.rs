@@ -11,7 +11,10 @@ use crate::error::{Classified, Verdict};
 use crate::image::{Digest, Registry, Repository, Tag};
 use crate::redact::{SecretError, one_line};
 
+use super::advice;
 use super::cloud::CloudError;
+use super::credential::CredentialSource;
+use super::helper::{Helper, HelperError};
 
 /// What could not be done at a registry; the reason is its source.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -233,13 +236,27 @@ pub enum Cause {
         #[source]
         cause: std::io::Error,
     },
-    /// Docker's config file leaves the credential to a helper program.
-    #[error("Docker's config file leaves the credential of {registry} to the helper program docker-credential-{helper}, which is not run")]
+    /// Docker's config file names a helper program that may not be run.
+    #[error("Docker's config file {} names the credential helper `{}`", path.display(), one_line(helper, 60))]
+    CredentialHelperName {
+        /// The file.
+        path: PathBuf,
+        /// The helper's name, as written.
+        helper: String,
+        /// What is wrong with it.
+        #[source]
+        cause: HelperError,
+    },
+    /// A helper program gave no credential.
+    #[error("asking the helper program {helper} for the credential of {registry}")]
     CredentialHelper {
         /// The registry.
         registry: Registry,
-        /// The helper's name.
-        helper: String,
+        /// The helper.
+        helper: Helper,
+        /// Why not.
+        #[source]
+        cause: HelperError,
     },
     /// A certificate file could not be used.
     #[error("reading the certificates in {}", path.display())]
@@ -283,8 +300,10 @@ pub struct Refusal {
     pub message: Option<String>,
     /// How long it wants to be left alone.
     pub after: Option<Duration>,
-    /// Whether a credential was sent.
-    pub authenticated: bool,
+    /// Where the credential came from that was sent; none if there was none.
+    pub credential: Option<Arc<CredentialSource>>,
+    /// Whether it says that the token was good, but not for this (RFC 6750's `insufficient_scope`).
+    pub lacks_right: bool,
 }
 
 impl fmt::Display for Refusal {
@@ -293,6 +312,9 @@ impl fmt::Display for Refusal {
             Server::Registry => write!(f, "the registry answered {}", self.status)?,
             Server::Redirected(host) => write!(f, "{host}, to which the registry redirected, answered {}", self.status)?,
             Server::TokenServer(host) => write!(f, "the token server {host} answered {}", self.status)?,
+        }
+        if self.lacks_right {
+            f.write_str(", since the token gives no right to pull")?;
         }
         self.message.iter().try_for_each(|message| write!(f, ": {message}"))
     }
@@ -339,6 +361,15 @@ impl fmt::Display for BadJson {
 impl std::error::Error for BadJson {}
 
 impl Cause {
+    /// Returns the refusal that it is, if it is one.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Answer(refusal) => Some(refusal),
+            Self::Shared(cause) => cause.refusal(),
+            _ => None,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
             Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
@@ -346,6 +377,7 @@ impl Cause {
             Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } | Self::WrongContent { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
             Self::Cloud(error) => error.verdict(),
+            Self::CredentialHelper { cause, .. } => cause.verdict(),
             Self::Shared(cause) => cause.verdict(),
             _ => Verdict::Stalled,
         }
@@ -361,7 +393,8 @@ impl Cause {
             | Self::CaFile { .. }
             | Self::Client(_)
             | Self::Url(_) => true,
-            Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
+            Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } => true,
+            Self::CredentialHelper { .. } | Self::CredentialHelperName { .. } => true,
             Self::Shared(cause) => cause.is_of_the_host(),
             _ => false,
         }
@@ -391,7 +424,7 @@ impl Cause {
             Self::Realm { listable: true, .. } => {
                 format!("if it may have the credential, add it to `token_hosts` of [registry.\"{registry}\"]")
             }
-            Self::CredentialHelper { .. } => format!("give the credential as `auth` of [registry.\"{registry}\"]"),
+            Self::CredentialHelper { helper, cause, .. } => cause.hint(helper, registry),
             Self::Secret(SecretError::File { .. }) => "see whether the file is mounted and may be read".to_owned(),
             Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
@@ -411,19 +444,19 @@ pub(super) fn is_temporary(status: StatusCode) -> bool {
 impl Refusal {
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self.status {
-            StatusCode::UNAUTHORIZED if !self.authenticated => {
-                format!(
-                    "give a credential as `auth` of [registry.\"{registry}\"]; many registries answer so for names that do not exist, too"
-                )
-            }
-            StatusCode::UNAUTHORIZED if matches!(self.server, Server::TokenServer(_)) => {
-                format!("the credential for {registry} is wrong or has expired")
-            }
-            // A registry with a token server says so, too, where the credential is good but has too few rights.
-            StatusCode::UNAUTHORIZED => {
-                format!("the credential for {registry} is wrong or has expired, or may not pull from this repository")
-            }
-            StatusCode::FORBIDDEN => "the credential must be allowed to pull from this repository".to_owned(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match &self.credential {
+                None => advice::credential(registry),
+                Some(source) if self.lacks_right || self.status == StatusCode::FORBIDDEN => {
+                    format!("the credential from {source} must be allowed to pull from this repository")
+                }
+                Some(source) if matches!(self.server, Server::TokenServer(_)) => {
+                    format!("the credential for {registry} from {source} is wrong or has expired")
+                }
+                // A registry says so, too, where the credential is good but has too few rights.
+                Some(source) => {
+                    format!("the credential for {registry} from {source} is wrong or has expired, or may not pull from this repository")
+                }
+            },
             StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
             StatusCode::TOO_MANY_REQUESTS => {
                 format!(

@@ -13,7 +13,7 @@ use url::Url;
 use crate::image::Registry;
 use crate::retry::Backoff;
 
-use super::challenge::Challenge;
+use super::challenge::Challenges;
 use super::config;
 use super::error::Cause;
 
@@ -36,8 +36,7 @@ pub(super) struct Host {
     requests: AtomicU64,
     /// Until when the registry wants to be left alone.
     pause: Mutex<Option<Instant>>,
-    /// What it asked for last, so that it need not be asked again.
-    challenge: Mutex<Option<Challenge>>,
+    pub(super) challenges: Mutex<Challenges>,
     /// Whether it refuses a page size.
     without_page_size: AtomicBool,
 }
@@ -53,7 +52,7 @@ impl Host {
             rate: config.rate.and_then(NonZeroU32::new).map(|rate| RateLimiter::direct(Quota::per_second(rate))),
             requests: AtomicU64::new(0),
             pause: Mutex::new(None),
-            challenge: Mutex::new(None),
+            challenges: Mutex::default(),
             without_page_size: AtomicBool::new(false),
             registry,
             config,
@@ -113,18 +112,6 @@ impl Host {
         if pause.is_none_or(|earlier| earlier < until) {
             *pause = Some(until);
         }
-    }
-
-    pub(super) fn challenge(&self) -> Option<Challenge> {
-        lock(&self.challenge).clone()
-    }
-
-    pub(super) fn learn(&self, challenge: Challenge) {
-        *lock(&self.challenge) = Some(challenge);
-    }
-
-    pub(super) fn forget(&self) {
-        *lock(&self.challenge) = None;
     }
 
     pub(super) fn takes_page_size(&self) -> bool {

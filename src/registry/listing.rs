@@ -114,7 +114,7 @@ pub(super) async fn list(session: &Session<'_>, known: Option<&Listing>) -> Resu
         }
     };
     // What the host is was learned while it was asked.
-    listing.times = Source::of(session.host, &listing).or(known.and_then(|known| known.times));
+    listing.times = Source::of(session.host, session.name, &listing).or(known.and_then(|known| known.times));
     Ok(listing)
 }
 

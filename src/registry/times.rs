@@ -20,7 +20,7 @@ use crate::image::{Registry, TagList, TagRef};
 
 use super::challenge::Challenge;
 use super::error::{BadJson, Cause};
-use super::host::Host;
+use super::host::{Host, lock};
 use super::listing::{LONGEST, Listing, MOST_PAGES};
 use super::session::Session;
 use super::wire::{self, Request};
@@ -60,11 +60,11 @@ const SIGNS: [(Sign, Source); 4] = [
 
 impl Source {
     /// Finds out who tells the times, from what the host said of itself while it was listed.
-    pub(super) fn of(host: &Host, listing: &Listing) -> Option<Self> {
+    pub(super) fn of(host: &Host, name: Option<&str>, listing: &Listing) -> Option<Self> {
         if listing.has_facts() {
             return Some(Self::Listing);
         }
-        let challenge = host.challenge();
+        let challenge = lock(&host.challenges).get(name).cloned();
         SIGNS.iter().find(|(sign, _)| sign.is_of(&host.registry, challenge.as_ref())).map(|(_, source)| *source)
     }
 }

@@ -1,5 +1,6 @@
 //! One request and its answer: limits, deadline, redirects, retries. Knows nothing of tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,12 +10,13 @@ use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Secret};
 use crate::retry::parse_retry_after;
 
+use super::credential::CredentialSource;
 use super::error::{Cause, Innermost, Refusal, Server};
 use super::host::{Host, LONGEST_PAUSE};
-use super::{tls, trust};
+use super::{challenge, tls, trust};
 
 /// Tries at one request; more are the engine's to make, later.
 const ATTEMPTS: u32 = 4;
@@ -62,10 +64,19 @@ impl Request {
 /// A credential on the wire, with the secrets that must not come back in a message.
 #[derive(Clone)]
 pub(super) struct Authorization {
-    pub(super) header: HeaderValue,
+    pub(super) carrier: Carrier,
     pub(super) redactor: Redactor,
-    /// A token that anybody gets.
-    pub(super) anonymous: bool,
+    /// Where the credential came from; none for a token that anybody gets.
+    pub(super) source: Option<Arc<CredentialSource>>,
+}
+
+/// What a credential travels in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// The value of `Authorization`.
+    Header(HeaderValue),
+    /// The body of a form, which only token servers take.
+    Form(Secret),
 }
 
 /// An answer, read in full.
@@ -78,7 +89,8 @@ pub(super) struct Answer {
     /// How long it took, without the wait for its turn.
     pub(super) took: Duration,
     server: Server,
-    authenticated: bool,
+    /// Where the credential came from that was sent.
+    credential: Option<Arc<CredentialSource>>,
     message: Option<String>,
 }
 
@@ -87,7 +99,7 @@ impl Answer {
     #[cfg(any(test, fuzzing))]
     pub(super) fn good(headers: HeaderMap, body: Vec<u8>, url: Url) -> Self {
         let (status, took, server) = (StatusCode::OK, Duration::ZERO, Server::Registry);
-        Self { status, headers, body, url, took, server, authenticated: false, message: None }
+        Self { status, headers, body, url, took, server, credential: None, message: None }
     }
 
     /// Notes what the answer says if it is a refusal, without the secrets that were sent.
@@ -95,7 +107,7 @@ impl Answer {
         if !self.status.is_success() {
             let none = Redactor::default();
             self.message = message(self, authorization.map_or(&none, |authorization| &authorization.redactor));
-            self.authenticated = authorization.is_some_and(|authorization| !authorization.anonymous);
+            self.credential = authorization.and_then(|authorization| authorization.source.clone());
         }
     }
 
@@ -110,7 +122,8 @@ impl Answer {
             status: self.status,
             message: self.message.clone(),
             after: retry_after(&self.headers),
-            authenticated: self.authenticated,
+            credential: self.credential.clone(),
+            lacks_right: challenge::lacks_right(&self.headers),
         }
     }
 
@@ -185,7 +198,10 @@ async fn follow(host: &Host, request: &Request, mut authorization: Option<&Autho
             builder = builder.header(IF_NONE_MATCH, known.clone());
         }
         if let Some(authorization) = authorization {
-            builder = builder.header(AUTHORIZATION, authorization.header.clone());
+            builder = match &authorization.carrier {
+                Carrier::Header(header) => builder.header(AUTHORIZATION, header.clone()),
+                Carrier::Form(form) => builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose().to_owned()),
+            };
         }
         let response = builder.send().await.map_err(|error| network(&url, error))?;
         let Some(location) = location(&response, request)? else {
@@ -237,7 +253,7 @@ async fn read(mut response: reqwest::Response, url: Url, request: &Request) -> R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, headers, body, url, took: Duration::ZERO, server: Server::Registry, authenticated: false, message: None })
+    Ok(Answer { status, headers, body, url, took: Duration::ZERO, server: Server::Registry, credential: None, message: None })
 }
 
 fn network(url: &Url, error: reqwest::Error) -> Cause {

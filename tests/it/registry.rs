@@ -5,6 +5,7 @@ mod auth;
 mod clouds;
 mod demo;
 mod digest;
+mod helpers;
 mod image;
 mod limits;
 mod listing;

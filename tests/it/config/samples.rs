@@ -29,7 +29,9 @@ impl Files {
             "ca.pem",
             "config.json",
             "webhook-secret",
+            "quay/.dockerconfigjson",
         ] {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
         for registry in [
@@ -108,7 +110,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 6 registries, 5 webhooks");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 8 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -130,6 +132,9 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     assert_eq!(gcp.key_file, Some(file("gcp.json")));
     let Some(registry::Auth::Cloud(Cloud::Azure(azure))) = host("acme.azurecr.io").auth else { panic!() };
     assert!(azure.client_id.unwrap().starts_with("1111") && azure.tenant_id.unwrap().starts_with("6666"));
+    assert_eq!(host("quay.io").auth, Some(registry::Auth::DockerConfig(file("quay/.dockerconfigjson"))));
+    let helper = registry::Helper::parse("ecr-login").unwrap();
+    assert_eq!(host("210987654321.dkr.ecr.us-east-1.amazonaws.com").auth, Some(registry::Auth::Helper(helper)));
     assert!(host("localhost:5000").plain_http && !private.plain_http);
 
     let webhook = |name: &str| settings.http.webhooks.iter().find(|webhook| webhook.name == name).unwrap().clone();
