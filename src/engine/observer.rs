@@ -244,8 +244,8 @@ impl Observer {
                 _ = tick.tick() => {}
             }
             health.beat();
-            for (registry, requests) in self.client.requests() {
-                self.metrics.requested(registry.as_str(), requests);
+            for state in self.client.states() {
+                self.metrics.registry(&state.registry, &state.metrics());
             }
             let now = Instant::now();
             let due: BTreeMap<Repository, Duration> = {

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use crate::error::{Classified, Verdict};
 use crate::image::{ParseError, Registry, Repository, Tag};
 use crate::redact::{SecretError, one_line};
+
+use super::config::Mirror;
 
 /// What could not be done at a registry; the reason is its source.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -74,6 +77,31 @@ pub enum Cause {
     Throttled {
         /// How long it still wants to be left alone.
         after: Duration,
+    },
+    /// The host failed again and again; it has not been asked again.
+    #[error("the registry is left alone for a while after failing again and again, last so: {reason}")]
+    Open {
+        /// When the failures began.
+        since: Timestamp,
+        /// The last failure.
+        reason: Arc<str>,
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// The registry's limit of pulls is used up, and this would have been one.
+    #[error("the registry's limit of pulls is used up")]
+    PullsSpent {
+        /// When there may be more.
+        after: Duration,
+    },
+    /// It failed at the mirror, which stands for the registry itself.
+    #[error("at the mirror {mirror}")]
+    Mirror {
+        /// The mirror.
+        mirror: Mirror,
+        /// What failed.
+        #[source]
+        cause: Arc<Cause>,
     },
     /// No connection, or one that broke.
     #[error("no answer from {host}")]
@@ -212,6 +240,15 @@ pub enum Cause {
         #[source]
         cause: std::io::Error,
     },
+    /// A client certificate or its key could not be used.
+    #[error("reading the client certificate in {}", path.display())]
+    ClientCert {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
     /// The HTTP client could not be built.
     #[error("the HTTP client cannot be built")]
     Client(#[source] Innermost),
@@ -247,6 +284,8 @@ pub struct Refusal {
     pub after: Option<Duration>,
     /// Whether a credential was sent.
     pub authenticated: bool,
+    /// Whether it means that too much is asked; some registries say so by other statuses than 429.
+    pub throttled: bool,
 }
 
 impl fmt::Display for Refusal {
@@ -268,6 +307,11 @@ impl Innermost {
     pub(super) fn new(error: reqwest::Error) -> Self {
         // A URL may hold a signature in its query.
         Self(error.without_url())
+    }
+
+    /// Says whether no connection came about.
+    pub(super) fn is_connect(&self) -> bool {
+        self.0.is_connect()
     }
 }
 
@@ -298,22 +342,23 @@ impl std::error::Error for BadJson {}
 impl Cause {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
-            Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
+            Self::Answer(refusal) if refusal.may_pass() => Verdict::Retry { after: refusal.after },
+            Self::Throttled { after } | Self::Open { after, .. } | Self::PullsSpent { after } => Verdict::Retry { after: Some(*after) },
             Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
-            Self::Shared(cause) => cause.verdict(),
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.verdict(),
             _ => Verdict::Stalled,
         }
     }
 
     fn is_of_the_host(&self) -> bool {
         match self {
-            Self::Answer(refusal) => is_temporary(refusal.status) || matches!(refusal.server, Server::TokenServer(_)),
-            Self::Throttled { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
-            Self::Certificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } | Self::Client(_) | Self::Url(_) => true,
+            Self::Answer(refusal) => refusal.may_pass() || matches!(refusal.server, Server::TokenServer(_)),
+            Self::Throttled { .. } | Self::Open { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
+            Self::Certificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } | Self::ClientCert { .. } => true,
+            Self::Client(_) | Self::Url(_) => true,
             Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
-            Self::Shared(cause) => cause.is_of_the_host(),
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.is_of_the_host(),
             _ => false,
         }
     }
@@ -322,7 +367,8 @@ impl Cause {
         let hint = match self {
             Self::Answer(refusal) => return refusal.hint(registry),
             Self::Throttled { .. } => format!("lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`"),
-            Self::Network { .. } | Self::Timeout { .. } => {
+            Self::PullsSpent { .. } => "signing in often raises the limit; so does a mirror".to_owned(),
+            Self::Network { .. } | Self::Timeout { .. } | Self::Open { .. } => {
                 format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
             }
             Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
@@ -340,7 +386,11 @@ impl Cause {
             Self::Secret(SecretError::File { .. }) => "see whether the file is mounted and may be read".to_owned(),
             Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
+            Self::ClientCert { .. } => {
+                "`client_cert` must hold a certificate, and `client_key` its unencrypted private key, both in PEM form".to_owned()
+            }
             Self::Shared(cause) => return cause.hint(registry),
+            Self::Mirror { mirror, cause } => return cause.hint(mirror.registry.as_str()),
             _ => return None,
         };
         Some(hint)
@@ -353,8 +403,17 @@ pub(super) fn is_temporary(status: StatusCode) -> bool {
 }
 
 impl Refusal {
+    fn may_pass(&self) -> bool {
+        self.throttled || is_temporary(self.status)
+    }
+
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self.status {
+            _ if self.throttled => {
+                format!(
+                    "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
+                )
+            }
             StatusCode::UNAUTHORIZED if !self.authenticated => {
                 format!(
                     "give a credential as `auth` of [registry.\"{registry}\"]; many registries answer so for names that do not exist, too"
@@ -363,11 +422,6 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => format!("the credential for {registry} is wrong or has expired"),
             StatusCode::FORBIDDEN => "the credential must be allowed to pull from this repository".to_owned(),
             StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
-            StatusCode::TOO_MANY_REQUESTS => {
-                format!(
-                    "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
-                )
-            }
             _ => return None,
         };
         Some(hint)
@@ -406,7 +460,11 @@ impl Error {
     /// Says whether the registry answered that it does not have the repository or tag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
+        let cause = match self.cause() {
+            Cause::Mirror { cause, .. } => cause,
+            cause => cause,
+        };
+        matches!(cause, Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
     }
 }
 

@@ -38,7 +38,7 @@ async fn failing(failures: usize, answer: impl Fn() -> Response + Send + Sync + 
 
 #[tokio::test]
 async fn tired_servers_are_asked_again() {
-    for code in [429, 502, 503, 504] {
+    for code in [408, 429, 500, 502, 503, 504] {
         let server = failing(3, move || status(code, "")).await;
         assert_eq!(words(&client(&server).tags(&repository(&server, "acme/api")).await.unwrap()), ["1.0"]);
         assert_eq!(server.request_count(), 4);
@@ -52,7 +52,7 @@ async fn tired_servers_are_asked_again() {
 
 #[tokio::test]
 async fn refusals_that_mean_it_are_not_asked_again() {
-    for code in [400, 403, 404, 410, 500, 501] {
+    for code in [400, 403, 404, 410, 412, 501, 505] {
         let server = failing(10, move || status(code, "")).await;
         client(&server).tags(&repository(&server, "acme/api")).await.unwrap_err();
         // A refused page size is left out once.
