@@ -83,7 +83,7 @@ impl ReadTable for registry::Host {
 /// What is about TLS means nothing without it.
 fn encrypted(keys: &mut Keys<'_, '_, '_>, plain: bool) -> Option<()> {
     let idle: Vec<&str> = ["ca_file", "client_cert", "client_key"].into_iter().filter(|key| plain && keys.has(key)).collect();
-    idle.into_iter().try_for_each(|key| keys.mistake(key, format!("`{key}` is of no use with `plain_http = true`"), None))
+    all(idle, |key| keys.mistake(key, format!("`{key}` is of no use with `plain_http = true`"), None))
 }
 
 /// A certificate is nothing without its key.
@@ -115,7 +115,13 @@ fn mirrored(keys: &mut Keys<'_, '_, '_>) -> Option<()> {
     }
     let idle: Vec<&str> = keys.known.iter().map(|key| key.name).filter(|name| *name != "mirror" && keys.has(name)).collect();
     let help = || Some("all requests go to the mirror: say it in the mirror's own table".to_owned());
-    idle.into_iter().try_for_each(|key| keys.mistake(key, format!("`{key}` is of no use beside `mirror`"), help()))
+    all(idle, |key| keys.mistake(key, format!("`{key}` is of no use beside `mirror`"), help()))
+}
+
+/// Notes a mistake at each of these keys.
+fn all(keys: Vec<&str>, mistake: impl FnMut(&str) -> Option<()>) -> Option<()> {
+    // Each is noted before the first spoils the whole.
+    keys.into_iter().map(mistake).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// The path of a private key; a key in its place is kept from being shown.

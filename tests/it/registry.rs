@@ -6,6 +6,8 @@ mod demo;
 mod digest;
 mod limits;
 mod listing;
+mod mirror;
 mod ping;
+mod proxy;
 mod real;
 mod tls;

@@ -3,6 +3,7 @@
 pub mod docker_registry;
 pub mod git;
 pub mod git_http;
+pub mod proxy;
 pub mod registry;
 pub mod registry_raw;
 pub mod registry_tls;

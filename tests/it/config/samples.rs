@@ -16,8 +16,8 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["ghcr-password", "registry-password", "git-password", "deploy-key", "identity", "known_hosts", "ca.pem", "config.json"]
-        {
+        let secrets = ["ghcr-password", "registry-password", "git-password", "proxy-password", "deploy-key", "identity", "client-key.pem"];
+        for name in secrets.into_iter().chain(["known_hosts", "ca.pem", "client.pem", "config.json"]) {
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
         Self(folder)
