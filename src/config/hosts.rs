@@ -11,6 +11,7 @@ use super::values::{ExistingFile, Rate, Timeout, Whole, parsed};
 use crate::image::Registry;
 use crate::redact::{SafeUrl, SecretSource};
 use crate::registry;
+use crate::registry::proxy::BadProxy;
 
 impl ReadTable for registry::Host {
     const GUARDED: bool = true;
@@ -31,11 +32,8 @@ impl ReadTable for registry::Host {
             "A PEM file of the certificate that is shown to the registry, read again when it changes.",
             r#""/etc/tagboat/client.pem""#,
         );
-        let client_key = keys.optional::<KeyFile>(
-            "client_key",
-            "A PEM file of the private key of `client_cert`.",
-            r#""/run/secrets/client-key.pem""#,
-        );
+        let client_key =
+            keys.optional::<KeyFile>("client_key", "A PEM file of the private key of `client_cert`.", r#""/run/secrets/client-key.pem""#);
         let proxy = keys.optional::<Proxy>(
             "proxy",
             "The proxy through which the registry is reached, or \"none\". Default: what the environment says (HTTPS_PROXY, NO_PROXY).",
@@ -89,7 +87,9 @@ fn encrypted(keys: &mut Keys<'_, '_, '_>, plain: bool) -> Option<()> {
 /// A certificate is nothing without its key.
 fn paired(keys: &mut Keys<'_, '_, '_>) -> Option<()> {
     match (keys.has("client_cert"), keys.has("client_key")) {
-        (true, false) => keys.mistake("client_cert", "`client_key` is missing", Some("a certificate is shown with its private key".to_owned())),
+        (true, false) => {
+            keys.mistake("client_cert", "`client_key` is missing", Some("a certificate is shown with its private key".to_owned()))
+        }
         (false, true) => keys.mistake("client_key", "`client_cert` is missing", Some("a private key goes with its certificate".to_owned())),
         _ => Some(()),
     }
@@ -155,15 +155,18 @@ impl Read for Proxy {
         if text.value == "none" {
             return Some(Self(None));
         }
-        let credential = text.value.contains('@');
-        if credential {
+        if text.value.contains('@') {
             context.conceal(text.at);
         }
         match registry::proxy::parse(&text.value) {
             Ok(url) => Some(Self(Some(url))),
             Err(reason) => {
-                let help = if credential { "give it as `proxy_auth`" } else { "or \"none\", for no proxy at all" };
-                context.mistake(text.at, reason.to_string(), Some(help.to_owned()))
+                let help = match reason {
+                    BadProxy::Credential => Some("give it as `proxy_auth`"),
+                    BadProxy::Url => Some("or \"none\", for no proxy at all"),
+                    BadProxy::Path => None,
+                };
+                context.mistake(text.at, reason.to_string(), help.map(str::to_owned))
             }
         }
     }
@@ -186,6 +189,10 @@ impl Read for registry::Mirror {
 
     fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let text = Located::<String>::read(node, context)?;
+        if text.value.contains("://") {
+            let help = "its own table says how it is reached: \"mirror.example.com/dockerhub\"".to_owned();
+            return context.mistake(text.at, "a mirror is named by its host, with a prefix of names if it has one", Some(help));
+        }
         parsed(&text, Self::parse, context)
     }
 }
@@ -234,8 +241,12 @@ pub(super) fn registries(
         if let (Some(mirror), Some(place)) = (&host.mirror, places.get(registry))
             && has_mirror(&mirror.registry)
         {
-            let message = format!("the mirror {} has a mirror itself", mirror.registry);
-            let help = Some(format!("name the registry that is to be asked in the end as `mirror` of {registry}, too"));
+            let (message, help) = if mirror.registry == *registry {
+                ("this registry is its own mirror".to_owned(), None)
+            } else {
+                let help = format!("name the registry that is to be asked in the end as `mirror` of {registry}, too");
+                (format!("the mirror {} has a mirror itself", mirror.registry), Some(help))
+            };
             context.mistake::<()>(place.at, message, help);
         }
     }

@@ -163,8 +163,14 @@ mod tests {
         assert_eq!(read(&hub), Some(Limit { limit: Some(100), remaining: 0, window, reset: None, pulls_only: true }));
         let limit = |limit, remaining, window, reset| Some(Limit { limit, remaining, window, reset, pulls_only: false });
         for (lines, expected) in [
-            (&[("RateLimit-Limit", "60"), ("RateLimit-Remaining", "7"), ("RateLimit-Reset", "30")][..], limit(Some(60), 7, None, seconds(30))),
-            (&[("X-RateLimit-Limit", "180"), ("X-RateLimit-Remaining", "179"), ("X-RateLimit-Reset", "1800000060")], limit(Some(180), 179, None, seconds(60))),
+            (
+                &[("RateLimit-Limit", "60"), ("RateLimit-Remaining", "7"), ("RateLimit-Reset", "30")][..],
+                limit(Some(60), 7, None, seconds(30)),
+            ),
+            (
+                &[("X-RateLimit-Limit", "180"), ("X-RateLimit-Remaining", "179"), ("X-RateLimit-Reset", "1800000060")],
+                limit(Some(180), 179, None, seconds(60)),
+            ),
             (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1700000000")], limit(None, 0, None, seconds(0))),
             (&[("ratelimit-remaining", "5"), ("ratelimit-limit", "10, 10;w=60")], limit(Some(10), 5, None, None)),
             (&[("ratelimit-remaining", "5;w=999999999")], limit(None, 5, Some(LONGEST_WAIT), None)),

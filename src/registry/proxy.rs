@@ -339,7 +339,16 @@ mod tests {
         let some = |host: &str, name: &str, text: &str| Ok((host.to_owned(), name.to_owned(), text.to_owned()));
         assert_eq!(read("mirror.example.com"), some("mirror.example.com", "library/nginx", "mirror.example.com"));
         assert_eq!(read("[::1]:5000/a/b"), some("[::1]:5000", "a/b/library/nginx", "[::1]:5000/a/b"));
-        for wrong in ["", "/a", "m.example.com/", "m.example.com/A", "m.example.com/a//b", "https://m.example.com", "m.example.com/a:1", "m.example.com/../a"] {
+        for wrong in [
+            "",
+            "/a",
+            "m.example.com/",
+            "m.example.com/A",
+            "m.example.com/a//b",
+            "https://m.example.com",
+            "m.example.com/a:1",
+            "m.example.com/../a",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -154,7 +154,16 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_metadata_or_link_local_addresses_is_not_followed_there() {
         let addresses = |_: String| -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
-            let forbidden = ["169.254.169.254", "169.254.0.1", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "0.0.0.0", "::", "100.100.100.200"];
+            let forbidden = [
+                "169.254.169.254",
+                "169.254.0.1",
+                "fe80::1",
+                "fd00:ec2::254",
+                "::ffff:169.254.169.254",
+                "0.0.0.0",
+                "::",
+                "100.100.100.200",
+            ];
             Box::pin(std::future::ready(Ok(forbidden.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect())))
         };
         assert_eq!(resolve(addresses).await, Err("the name leads to no address that may be used".to_owned()));

@@ -185,12 +185,7 @@ async fn exchange(host: &Host, request: &Request, authorization: Option<&Authori
     answer
 }
 
-async fn follow(
-    host: &Host,
-    clients: &Clients,
-    request: &Request,
-    mut authorization: Option<&Authorization>,
-) -> Result<Answer, Cause> {
+async fn follow(host: &Host, clients: &Clients, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
     let mut url = request.url.clone();
     for _ in 0..=REDIRECTS {
         let http = clients.pick(host.is_trusted(&url));

@@ -82,7 +82,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 3 registries");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 5 registries");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -97,6 +97,12 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
         matches!(&private.auth, Some(registry::Auth::Bearer(SecretSource::Env { name, value })) if name == "REGISTRY_TOKEN" && value.expose() == "planted-registry-token")
     );
     assert_eq!((private.ca_file, private.token_hosts), (Some(file("ca.pem")), vec!["auth.example.com".to_owned()]));
+    let internal = host("registry.internal.example.com");
+    assert_eq!(internal.client_cert, Some(registry::ClientCert { cert: file("client.pem"), key: file("client-key.pem") }));
+    let auth = registry::ProxyAuth { username: "tagboat".to_owned(), password: SecretSource::File(file("proxy-password")) };
+    let url = registry::proxy::parse("http://proxy.example.com:3128").unwrap();
+    assert_eq!(internal.proxy, registry::Proxy::Through { url, auth: Some(auth) });
+    assert_eq!(host("docker.io").mirror.unwrap().to_string(), "registry.example.com/dockerhub");
     assert!(host("localhost:5000").plain_http && !private.plain_http);
 
     let environments = &settings.engine.environments;

@@ -10,7 +10,7 @@ use tagboat::error::{Classified, Verdict};
 use tagboat::registry::Error;
 
 use tagboat::image::TagRef;
-use tagboat::registry::{Cause, Client, CircuitState, HostState};
+use tagboat::registry::{Cause, CircuitState, Client, HostState};
 
 use crate::support::registry::*;
 use crate::support::registry_raw::{RawServer, Script, head, response};

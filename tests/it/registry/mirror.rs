@@ -49,7 +49,9 @@ async fn a_mirror_without_a_prefix_is_told_whose_repository_is_meant_on_every_pa
     mirror.on_request(move |parts| {
         Some(match parts.uri.query().unwrap_or_default() {
             query if query.starts_with("n=1000&ns=") => page(r#""1.0""#, Some("/v2/acme/api/tags/list?last=Zm9v%2F%2B==")),
-            query if query.starts_with("last=Zm9v%2F%2B==&ns=") => page(r#""2.0""#, Some(&format!("?last=x&{}", query.split_once('&').unwrap().1))),
+            query if query.starts_with("last=Zm9v%2F%2B==&ns=") => {
+                page(r#""2.0""#, Some(&format!("?last=x&{}", query.split_once('&').unwrap().1)))
+            }
             query if query.starts_with("last=x&ns=") => page(r#""3.0""#, None),
             query => panic!("{query}"),
         })
