@@ -358,7 +358,7 @@ mod tests {
         fn no_list_of_exceptions_makes_the_reader_panic(list in ".{0,60}", host in "[a-z.]{1,20}") {
             let to = Url::parse(&format!("https://{host}/"));
             prop_assume!(to.is_ok());
-            exceptions(&list).iter().for_each(|entry| drop(entry.covers(to.as_ref().unwrap())));
+            let _ = exceptions(&list).iter().any(|entry| entry.covers(to.as_ref().unwrap()));
         }
     }
 }

@@ -106,7 +106,9 @@ fn under(variables: &[(&str, String)], hosts: &[(&Server, Setting)]) -> Client {
 #[tokio::test]
 async fn the_environment_names_a_proxy_but_for_hosts_that_are_excepted() {
     let (one, two, proxy) = (Server::start().await.unwrap(), Server::start().await.unwrap(), Proxy::http().await);
-    [&one, &two].map(|server| server.publish("acme/api", "1.0"));
+    for server in [&one, &two] {
+        server.publish("acme/api", "1.0");
+    }
     let variables = [("HTTP_PROXY", proxy.address().to_string()), ("no_proxy", format!("example.com,{}", two.host()))];
     let client = under(&variables, &[(&one, Setting::Environment), (&two, Setting::Environment)]);
     client.tags(&repository(&two, "acme/api")).await.unwrap();
@@ -119,7 +121,9 @@ async fn the_environment_names_a_proxy_but_for_hosts_that_are_excepted() {
 async fn the_policy_file_outdoes_the_environment() {
     let (one, two) = (Server::start().await.unwrap(), Server::start().await.unwrap());
     let (common, own) = (Proxy::http().await, Proxy::http().await);
-    [&one, &two].map(|server| server.publish("acme/api", "1.0"));
+    for server in [&one, &two] {
+        server.publish("acme/api", "1.0");
+    }
     let variables = [("HTTP_PROXY", common.address().to_string()), ("NO_PROXY", two.host())];
     let setting = through(&format!("http://{}", own.address()), false);
     let client = under(&variables, &[(&one, Setting::Direct), (&two, setting)]);
