@@ -11,6 +11,7 @@ use crate::retry::Backoff;
 
 use super::cloud::Cloud;
 use super::helper::Helper;
+use super::proxy::{EnvironmentProxies, Proxy};
 
 /// How to reach registries.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Config {
     pub path: Option<OsString>,
     /// The delays between attempts at one request, where the registry does not name its own.
     pub backoff: Backoff,
+    /// The proxies of the environment, for hosts that name none.
+    pub proxies: EnvironmentProxies,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             docker_hub_api: Registry::docker_hub_api(),
             path: None,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)),
+            proxies: EnvironmentProxies::default(),
         }
     }
 }
@@ -48,6 +52,12 @@ pub struct Host {
     pub plain_http: bool,
     /// A PEM file of certificate authorities trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// The certificate that this client shows to the registry.
+    pub client_cert: Option<ClientCert>,
+    /// Through which proxy it is reached.
+    pub proxy: Proxy,
+    /// Where requests about its repositories go instead. Nothing else here means anything then.
+    pub mirror: Option<Mirror>,
     /// Requests in flight at once.
     pub concurrency: usize,
     /// Requests a second, at most.
@@ -56,6 +66,26 @@ pub struct Host {
     pub timeout: Duration,
     /// Further hosts (`auth.example.com`, with a port if it is not the scheme's own) that may be sent this registry's credential for a token.
     pub token_hosts: Vec<String>,
+}
+
+/// A client certificate and its key, as PEM files; they are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCert {
+    /// The certificate, with those between it and the authority.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// A registry that has another one's repositories: all of them, or those below a prefix of names.
+///
+/// There is no way back to the registry itself if the mirror fails: its lists may differ, and its limits are what a mirror spares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The mirror, with settings and a credential of its own.
+    pub registry: Registry,
+    /// What stands before the name there; without one the mirror is told by `?ns=` whose repository is meant, as containerd does.
+    pub prefix: Option<String>,
 }
 
 /// A credential.
@@ -84,6 +114,9 @@ impl Default for Host {
             auth: None,
             plain_http: false,
             ca_file: None,
+            client_cert: None,
+            proxy: Proxy::default(),
+            mirror: None,
             concurrency: 8,
             rate: None,
             timeout: Duration::from_secs(30),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use crate::error::{Classified, Verdict};
@@ -13,6 +14,7 @@ use crate::redact::{SecretError, one_line};
 
 use super::advice;
 use super::cloud::CloudError;
+use super::config::Mirror;
 use super::credential::CredentialSource;
 use super::helper::{Helper, HelperError};
 
@@ -99,6 +101,31 @@ pub enum Cause {
     Throttled {
         /// How long it still wants to be left alone.
         after: Duration,
+    },
+    /// The host failed again and again; it has not been asked again.
+    #[error("the registry is left alone for a while after failing again and again, last so: {reason}")]
+    Open {
+        /// When the failures began.
+        since: Timestamp,
+        /// The last failure.
+        reason: Arc<str>,
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// The registry's limit of pulls is used up, and this would have been one.
+    #[error("the registry's limit of pulls is used up")]
+    PullsSpent {
+        /// When there may be more.
+        after: Duration,
+    },
+    /// It failed at the mirror, which stands for the registry itself.
+    #[error("at the mirror {mirror}")]
+    Mirror {
+        /// The mirror.
+        mirror: Mirror,
+        /// What failed.
+        #[source]
+        cause: Arc<Cause>,
     },
     /// No connection, or one that broke.
     #[error("no answer from {host}")]
@@ -267,6 +294,15 @@ pub enum Cause {
         #[source]
         cause: std::io::Error,
     },
+    /// A client certificate or its key could not be used.
+    #[error("reading the client certificate in {}", path.display())]
+    ClientCert {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
     /// The HTTP client could not be built.
     #[error("the HTTP client cannot be built")]
     Client(#[source] Innermost),
@@ -304,6 +340,8 @@ pub struct Refusal {
     pub credential: Option<Arc<CredentialSource>>,
     /// Whether it says that the token was good, but not for this (RFC 6750's `insufficient_scope`).
     pub lacks_right: bool,
+    /// Whether it means that too much is asked; some registries say so by other statuses than 429.
+    pub throttled: bool,
 }
 
 impl fmt::Display for Refusal {
@@ -330,9 +368,9 @@ impl Innermost {
         Self(error.without_url())
     }
 
-    /// Says whether the connection had been made when it happened.
-    fn is_of_an_open_connection(&self) -> bool {
-        !self.0.is_connect()
+    /// Says whether no connection came about.
+    pub(super) fn is_connect(&self) -> bool {
+        self.0.is_connect()
     }
 }
 
@@ -372,30 +410,26 @@ impl Cause {
 
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
-            Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
+            Self::Answer(refusal) if refusal.may_pass() => Verdict::Retry { after: refusal.after },
+            Self::Throttled { after } | Self::Open { after, .. } | Self::PullsSpent { after } => Verdict::Retry { after: Some(*after) },
             Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } | Self::WrongContent { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
             Self::Cloud(error) => error.verdict(),
             Self::CredentialHelper { cause, .. } => cause.verdict(),
-            Self::Shared(cause) => cause.verdict(),
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.verdict(),
             _ => Verdict::Stalled,
         }
     }
 
     fn is_of_the_host(&self) -> bool {
         match self {
-            Self::Answer(refusal) => is_temporary(refusal.status) || matches!(refusal.server, Server::TokenServer(_)),
-            Self::Throttled { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
-            Self::Certificate { .. }
-            | Self::ClientCertificate { .. }
-            | Self::NotTls { .. }
-            | Self::CaFile { .. }
-            | Self::Client(_)
-            | Self::Url(_) => true,
+            Self::Answer(refusal) => refusal.may_pass() || matches!(refusal.server, Server::TokenServer(_)),
+            Self::Throttled { .. } | Self::Open { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
+            Self::Certificate { .. } | Self::ClientCertificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } => true,
+            Self::ClientCert { .. } | Self::Client(_) | Self::Url(_) => true,
             Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } => true,
             Self::CredentialHelper { .. } | Self::CredentialHelperName { .. } => true,
-            Self::Shared(cause) => cause.is_of_the_host(),
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.is_of_the_host(),
             _ => false,
         }
     }
@@ -404,13 +438,14 @@ impl Cause {
         let hint = match self {
             Self::Answer(refusal) => return refusal.hint(registry),
             Self::Throttled { .. } => format!("lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`"),
+            Self::PullsSpent { .. } => "signing in often raises the limit; so does a mirror".to_owned(),
             // Over HTTP/2 a server's refusal of a missing certificate often shows as no more than this.
-            Self::Network { source, .. } if source.is_of_an_open_connection() => {
+            Self::Network { source, .. } if !source.is_connect() => {
                 format!(
                     "see whether a proxy or firewall cuts connections to {registry}, or whether it wants a client certificate (`client_cert`, `client_key`)"
                 )
             }
-            Self::Network { .. } | Self::Timeout { .. } => {
+            Self::Network { .. } | Self::Timeout { .. } | Self::Open { .. } => {
                 format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
             }
             Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
@@ -429,7 +464,11 @@ impl Cause {
             Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
             Self::Cloud(error) => return error.hint(),
+            Self::ClientCert { .. } => {
+                "`client_cert` must hold a certificate, and `client_key` its unencrypted private key, both in PEM form".to_owned()
+            }
             Self::Shared(cause) => return cause.hint(registry),
+            Self::Mirror { mirror, cause } => return cause.hint(mirror.registry.as_str()),
             _ => return None,
         };
         Some(hint)
@@ -442,6 +481,10 @@ pub(super) fn is_temporary(status: StatusCode) -> bool {
 }
 
 impl Refusal {
+    fn may_pass(&self) -> bool {
+        self.throttled || is_temporary(self.status)
+    }
+
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match &self.credential {
@@ -457,12 +500,12 @@ impl Refusal {
                     format!("the credential for {registry} from {source} is wrong or has expired, or may not pull from this repository")
                 }
             },
-            StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
-            StatusCode::TOO_MANY_REQUESTS => {
+            _ if self.throttled => {
                 format!(
                     "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
                 )
             }
+            StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
             _ => return None,
         };
         Some(hint)
@@ -507,7 +550,11 @@ impl Error {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         let is_of_content = |server: &Server| !matches!(server, Server::TokenServer(_));
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.status == StatusCode::NOT_FOUND && is_of_content(&refusal.server))
+        let cause = match self.cause() {
+            Cause::Mirror { cause, .. } => cause,
+            cause => cause,
+        };
+        matches!(cause, Cause::Answer(refusal) if refusal.status == StatusCode::NOT_FOUND && is_of_content(&refusal.server))
     }
 }
 

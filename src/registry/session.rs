@@ -18,6 +18,8 @@ pub(super) struct Session<'a> {
     pub(super) host: &'a Host,
     /// The repository's name at this host; none for the registry as a whole.
     pub(super) name: Option<&'a str>,
+    /// The registry whose repository is meant, where the host is a mirror that cannot tell by the name.
+    pub(super) namespace: Option<&'a str>,
     pub(super) credentials: &'a Credentials,
     pub(super) tokens: &'a Tokens,
 }
@@ -40,6 +42,28 @@ impl Session<'_> {
 
     /// Makes a request, authenticated as far as the registry wants it. Any status but 401 comes back as an answer.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, Cause> {
+        let Some(asked) = self.namespaced(request) else { return self.authenticated(request).await };
+        let mut answer = self.authenticated(&asked).await?;
+        if answer.url == asked.url {
+            // Pages are told apart by their own addresses.
+            answer.url = request.url.clone();
+        }
+        Ok(answer)
+    }
+
+    /// Adds to a request of a mirror whose repository is meant, unless the mirror's own link to a next page says so already.
+    fn namespaced(&self, request: &Request) -> Option<Request> {
+        let namespace = self.namespace.filter(|_| self.host.is_own(&request.url))?;
+        let mut asked = request.clone();
+        if !asked.url.query_pairs().any(|(name, _)| name == "ns") {
+            // Not by the URL's own writer, which would write the cursor of a page in another way.
+            let query = asked.url.query().map_or_else(String::new, |query| format!("{query}&"));
+            asked.url.set_query(Some(&format!("{query}ns={namespace}")));
+        }
+        Some(asked)
+    }
+
+    async fn authenticated(&self, request: &Request) -> Result<Answer, Cause> {
         if !self.host.is_own(&request.url) {
             // Pages that a redirect led to: another host, which gets no credential.
             return checked(wire::send(self.host, request, None).await?);

@@ -49,7 +49,7 @@ pub(super) fn is_metadata(address: IpAddr) -> bool {
 /// Says whether no registry can name this address in good faith: link-local, unspecified or a metadata service.
 ///
 /// Private networks are fine: that is where people host their own.
-fn is_forbidden(address: IpAddr) -> bool {
+pub(super) fn is_forbidden(address: IpAddr) -> bool {
     let address = plain(address);
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,

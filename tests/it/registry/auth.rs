@@ -41,7 +41,7 @@ async fn a1_a11_an_anonymous_token_for_our_own_scope_is_fetched_once_for_many_re
     assert_eq!(words(&client.tags(&repository(&registry, "acme/web")).await.unwrap()), ["2.0"]);
     assert_eq!(asked.count(), 2, "a token is good for one repository");
     assert_eq!(seen.count(), 8, "the challenge is known");
-    assert_eq!(client.requests()[0].1, 10);
+    assert_eq!(client.states()[0].requests, 10);
 }
 
 #[tokio::test]
