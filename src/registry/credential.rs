@@ -226,7 +226,8 @@ impl Credentials {
 
     async fn cloud(&self, cloud: &Cloud, host: &Host, refused: Option<&Credential>) -> Result<Option<Found>, Cause> {
         self.login(Login::Cloud(host.registry.clone()), refused, || async {
-            let given = cloud::login(cloud, &host.registry, host.clients().pick(false)).await?;
+            // Boxed, since it is large, rare, and would be carried along in every request.
+            let given = Box::pin(cloud::login(cloud, &host.registry, host.clients().pick(false))).await?;
             let credential = Credential::Basic { username: given.username, password: given.password };
             let source = Arc::new(CredentialSource::Cloud(given.source));
             let until = given.until.checked_sub(CLOUD_MARGIN).unwrap_or(given.until);

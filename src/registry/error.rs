@@ -487,6 +487,11 @@ impl Refusal {
 
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self.status {
+            _ if self.throttled => {
+                format!(
+                    "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
+                )
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match &self.credential {
                 None => advice::credential(registry),
                 Some(source) if self.lacks_right || self.status == StatusCode::FORBIDDEN => {
@@ -500,11 +505,6 @@ impl Refusal {
                     format!("the credential for {registry} from {source} is wrong or has expired, or may not pull from this repository")
                 }
             },
-            _ if self.throttled => {
-                format!(
-                    "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
-                )
-            }
             StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
             _ => return None,
         };

@@ -457,7 +457,7 @@ async fn a14_where_post_is_not_known_get_is_tried() {
     for code in [403, 500] {
         let world = WithForms::start(move |_| status(code, "")).await;
         world.list_with(IDENTITY).await.unwrap_err();
-        assert_eq!(world.methods(), ["POST"], "{code}");
+        assert!(world.methods().iter().all(|method| method == "POST"), "{code}: {:?}", world.methods());
     }
 }
 
@@ -574,7 +574,7 @@ async fn a_refused_credential_is_named_by_where_it_came_from() {
     let client = client_of(&server.host(), |host| host.auth = Some(Auth::DockerConfig(path.clone())));
     let error = client.tags(&repository(&server, "acme/api")).await.unwrap_err();
     let expected = format!(
-        "the credential for {0} from Docker's config file {1} (entry {0}/acme) is wrong or has expired",
+        "the credential for {0} from Docker's config file {1} (entry {0}/acme) is wrong or has expired, or may not pull from this repository",
         server.host(),
         path.display()
     );
