@@ -42,8 +42,10 @@ impl Session<'_> {
 
     /// Makes a request, authenticated as far as the registry wants it. Any status but 401 comes back as an answer.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, Cause> {
-        let Some(asked) = self.namespaced(request) else { return self.authenticated(request).await };
-        let mut answer = self.authenticated(&asked).await?;
+        let asked = self.namespaced(request);
+        // Boxed: it is large, and would be a part of every future above it.
+        let mut answer = Box::pin(self.authenticated(asked.as_ref().unwrap_or(request))).await?;
+        let Some(asked) = asked else { return Ok(answer) };
         if answer.url == asked.url {
             // Pages are told apart by their own addresses.
             answer.url = request.url.clone();
