@@ -11,6 +11,7 @@ mod health;
 mod output;
 mod plan;
 mod refs;
+mod registry;
 mod run;
 mod schema;
 
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Refs(refs::Args),
+    Registry(registry::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Health(health::Args),
@@ -110,6 +112,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Plan(args) => with_settings(&policy_file, |settings| plan::execute(&args, settings)),
         Command::Check(args) => with_settings(&policy_file, |settings| check::execute(&args, settings)),
         Command::Explain(args) => with_optional_settings(&policy_file, |settings| explain::execute(&args, settings)),
+        Command::Registry(args) => with_optional_settings(&policy_file, |settings| registry::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
         Command::Health(args) => go_on_with(without_secrets(&policy_file), |settings| health::execute(&args, &settings)),
         Command::Demo(args) => demo::execute(&args),
@@ -144,6 +147,14 @@ fn with_optional_settings(path: &std::path::Path, then: impl FnOnce(Option<Setti
 
 fn without_secrets(path: &std::path::Path) -> Result<Settings, config::Report> {
     config::load_without_secrets(path, &std::env::vars_os().collect())
+}
+
+/// Returns how registries are reached, by the policy file or without one.
+fn registries(settings: Option<Settings>) -> anyhow::Result<crate::registry::Config> {
+    match settings {
+        Some(settings) => Ok(settings.registry),
+        None => config::registries_without_a_file(&std::env::vars_os().collect()).map_err(anyhow::Error::msg),
+    }
 }
 
 /// Starts logging for a command whose result is on standard output: only what `level` says, unless asked for more.

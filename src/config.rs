@@ -165,6 +165,15 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     })
 }
 
+/// Returns how registries are reached without a policy file: as a policy file that names none of them would have it.
+///
+/// # Errors
+/// If a proxy that the environment names is no proxy, with the variable's name and the reason.
+pub fn registries_without_a_file(variables: &Variables) -> Result<registry::Config, String> {
+    let proxies = EnvironmentProxies::read(|name| variables.get(name)).map_err(|(variable, reason)| format!("{variable}: {reason}"))?;
+    Ok(registry::Config { docker_config: docker_config(variables), proxies, ..registry::Config::default() })
+}
+
 /// Finds Docker's config file where Docker does.
 fn docker_config(variables: &Variables) -> Option<PathBuf> {
     let set = |name| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);

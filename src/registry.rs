@@ -43,6 +43,7 @@ mod state;
 mod times;
 mod tls;
 mod token;
+mod trace;
 mod trust;
 mod warnings;
 mod wire;
@@ -76,6 +77,7 @@ pub use proxy::{EnvironmentProxies, Proxy, ProxyAuth};
 pub use state::{CircuitState, HostState, LimitState};
 pub use times::PushTimes;
 pub use tls::install_crypto_provider;
+pub use trace::{Event, Exchange, Listener};
 
 /// How long the digest of a tag is good for others who ask: environments that pass at the same time.
 const DIGESTS_LIFE: Duration = Duration::from_secs(5);
@@ -297,6 +299,6 @@ impl Place<'_> {
 /// Makes a host ready; contacts nobody.
 fn peer(registry: &Registry, host: &Host, common: &Clients, config: &Config) -> Result<Peer, Error> {
     Connector::new(host, &config.proxies, common)
-        .and_then(|connector| Peer::new(registry.clone(), host.clone(), connector, config.backoff))
+        .and_then(|connector| Peer::new(registry.clone(), host.clone(), connector, config))
         .map_err(|cause| Error::Setup { registry: registry.clone(), cause: Arc::new(cause) })
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::output::{ADDED, FAINT, Format, HINT, STRONG, out, print_classified, print_table};
-use super::{Exit, block_on, quiet_logs};
+use super::{Exit, block_on, quiet_logs, registries};
 use crate::config::Settings;
 use crate::engine::Rules;
 use crate::image::{Reference, Tag, TagList, TagRef};
@@ -53,7 +53,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     let policy = rule.map_or(&default, |rule| &rule.policy);
     let (tags, omitted) = match &args.tags {
         Some(file) => read_tags(file)?,
-        None => match list(settings, &reference) {
+        None => match list(registries(settings)?, &reference) {
             Ok(listing) => listing.map(|listing| (listing.tags().clone(), listing.omitted()))?,
             Err(error) => {
                 print_classified("explain", &error);
@@ -95,8 +95,8 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-fn list(settings: Option<Settings>, reference: &Reference) -> Result<anyhow::Result<Listing>, registry::Error> {
-    let client = registry::Client::new(settings.map(|settings| settings.registry).unwrap_or_default())?;
+fn list(config: registry::Config, reference: &Reference) -> Result<anyhow::Result<Listing>, registry::Error> {
+    let client = registry::Client::new(config)?;
     match block_on(client.list(reference.repository(), None)) {
         Ok(listing) => listing.map(Ok),
         Err(error) => Ok(Err(error)),

@@ -72,6 +72,12 @@ impl Registry {
         Self("hub.docker.com".into())
     }
 
+    /// Returns the host that is connected to: that of Docker Hub's registry is not `docker.io`, which is a web site.
+    #[must_use]
+    pub fn api_host(&self) -> &str {
+        if self.is_docker_hub() { "registry-1.docker.io" } else { self.as_str() }
+    }
+
     /// Says whether this is Docker Hub.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {

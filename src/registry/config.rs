@@ -12,6 +12,7 @@ use crate::retry::Backoff;
 use super::cloud::Cloud;
 use super::helper::Helper;
 use super::proxy::{EnvironmentProxies, Proxy};
+use super::trace::Listener;
 
 /// How to reach registries.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Config {
     pub backoff: Backoff,
     /// The proxies of the environment, for hosts that name none.
     pub proxies: EnvironmentProxies,
+    /// Who is told of all that passes.
+    pub listener: Option<Listener>,
 }
 
 impl Default for Config {
@@ -39,6 +42,7 @@ impl Default for Config {
             path: None,
             backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(10)),
             proxies: EnvironmentProxies::default(),
+            listener: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use super::error::Cause;
 use super::helper::{Helper, HelperError};
 use super::host::{Host, lock};
 use super::keep::{Fit, Keeper, Manners};
+use super::trace::Event;
 use super::wire::{Authorization, Carrier};
 
 /// What a helper program gave is used for so long. It does not say how long it is good; many keep their own for hours.
@@ -153,6 +154,9 @@ impl Credentials {
         let found = self.look(host, name, None).await?;
         let source = found.as_ref().map(|found| tracing::field::display(&found.source));
         tracing::trace!(registry = %host.registry, source, "credential");
+        if let Some(listener) = &host.listener {
+            listener.tell(Event::Credential(found.as_ref().map(|found| Arc::clone(&found.source))));
+        }
         Ok(found)
     }
 

@@ -21,11 +21,9 @@ use super::error::{Cause, is_temporary};
 use super::gate::{Gate, Turn};
 use super::limits::Limit;
 use super::state::HostState;
+use super::trace::Listener;
 use super::warnings::Warnings;
 use super::wire::{self, Answer, Request};
-
-/// Docker Hub's API; `docker.io` itself is a web site.
-const DOCKER_HUB_API: &str = "registry-1.docker.io";
 
 /// One registry as the client sees it.
 pub(super) struct Host {
@@ -34,6 +32,7 @@ pub(super) struct Host {
     pub(super) base: Url,
     pub(super) config: config::Host,
     pub(super) backoff: Backoff,
+    pub(super) listener: Option<Listener>,
     connector: Connector,
     gate: Gate,
     circuit: Mutex<Circuit>,
@@ -48,11 +47,12 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(registry: Registry, config: config::Host, connector: Connector, backoff: Backoff) -> Result<Self, Cause> {
+    pub(super) fn new(registry: Registry, config: config::Host, connector: Connector, all: &config::Config) -> Result<Self, Cause> {
         let base = base(&registry, config.plain_http)?;
         Ok(Self {
             base,
-            backoff,
+            backoff: all.backoff,
+            listener: all.listener.clone(),
             connector,
             gate: Gate::new(config.concurrency, config.rate),
             circuit: Mutex::default(),
@@ -243,7 +243,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn base(registry: &Registry, plain_http: bool) -> Result<Url, Cause> {
-    let host = if registry.is_docker_hub() { DOCKER_HUB_API } else { registry.as_str() };
+    let host = registry.api_host();
     let scheme = if plain_http { "http" } else { "https" };
     let url = format!("{scheme}://{host}/v2/");
     Url::parse(&url).map_err(|_| Cause::Url(url))

@@ -18,6 +18,7 @@ use super::error::{Cause, Innermost, Refusal, Server};
 use super::gate::LONGEST_PAUSE;
 use super::host::Host;
 use super::limits::{self, Throttling};
+use super::trace::{Asked, Event};
 use super::{challenge, tls, trust};
 
 /// Tries at one request; more are the engine's to make, later.
@@ -217,6 +218,7 @@ async fn exchange(host: &Host, request: &Request, authorization: Option<&Authori
 
 async fn follow(host: &Host, clients: &Clients, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
     let mut url = request.url.clone();
+    let redactor = authorization.map_or_else(Redactor::default, |authorization| authorization.redactor.clone());
     for _ in 0..=REDIRECTS {
         let http = clients.pick(host.is_trusted(&url));
         let mut builder = http.request(request.method.clone(), url.clone()).header(ACCEPT, request.accept);
@@ -229,14 +231,26 @@ async fn follow(host: &Host, clients: &Clients, request: &Request, mut authoriza
                 Carrier::Form(form) => builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose().to_owned()),
             };
         }
-        let response = builder.send().await.map_err(|error| network(clients, &url, error))?;
-        let Some(location) = location(&response, request)? else {
-            let server = if url.origin() == request.url.origin() { Server::Registry } else { Server::Redirected(name(&url)) };
-            let mut answer = read(response, clients, url, request).await?;
+        let watch = Watch { host, started: Instant::now(), redactor: &redactor };
+        let is_foreign = url.origin() != request.url.origin();
+        let asked = Asked { method: &request.method, url: &url, is_foreign, authorization };
+        let response = match builder.send().await.map_err(|error| network(clients, &url, error)) {
+            Ok(response) => response,
+            Err(cause) => return Err(watch.failed(&asked, cause)),
+        };
+        let refused = |_: &Cause| watch.answered(&asked, response.status(), response.headers(), None);
+        let Some(location) = location(&response, request).inspect_err(refused)? else {
+            let server = if is_foreign { Server::Redirected(name(&url)) } else { Server::Registry };
+            let mut answer = match read(response, clients, url.clone(), request).await {
+                Ok(answer) => answer,
+                Err(cause) => return Err(watch.failed(&asked, cause)),
+            };
+            watch.answered(&asked, answer.status, &answer.headers, Some(answer.body.len()));
             answer.server = server;
             answer.describe(authorization);
             return Ok(answer);
         };
+        watch.answered(&asked, response.status(), response.headers(), None);
         let next = trust::redirect(&url, &location, &host.base)?;
         if next.origin() != url.origin() {
             // Gone for good: a redirect back does not bring it back.
@@ -245,6 +259,30 @@ async fn follow(host: &Host, clients: &Clients, request: &Request, mut authoriza
         url = next;
     }
     Err(Cause::Redirect { to: name(&url), reason: "there were too many" })
+}
+
+/// Tells of an exchange, if anybody listens.
+struct Watch<'a> {
+    host: &'a Host,
+    started: Instant,
+    redactor: &'a Redactor,
+}
+
+impl Watch<'_> {
+    fn answered(&self, asked: &Asked<'_>, status: StatusCode, headers: &HeaderMap, bytes: Option<usize>) {
+        self.tell(asked, Ok((status.as_u16(), headers, bytes)));
+    }
+
+    fn failed(&self, asked: &Asked<'_>, cause: Cause) -> Cause {
+        self.tell(asked, Err(&cause));
+        cause
+    }
+
+    fn tell(&self, asked: &Asked<'_>, answer: Result<(u16, &HeaderMap, Option<usize>), &Cause>) {
+        if let Some(listener) = &self.host.listener {
+            listener.tell(Event::Exchange(asked.shown(answer, self.redactor, self.started.elapsed())));
+        }
+    }
 }
 
 /// Returns where an answer redirects to.

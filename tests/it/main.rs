@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod engine;
 mod environment;
+mod examining;
 mod manifest;
 mod packaging;
 mod policy;
