@@ -121,7 +121,8 @@ impl Examination {
             }
         }
         if self.format == Format::Text {
-            print(&step);
+            let before = self.steps.iter().rev().find_map(|step| step.credential.as_ref());
+            print(&step, step.credential.as_ref().filter(|credential| before != Some(credential)));
         }
         self.steps.push(step);
     }
@@ -288,7 +289,8 @@ fn limits(state: &HostState) -> String {
     said.join(", ")
 }
 
-fn print(step: &Step) {
+/// Prints a step, and the credential if it is news.
+fn print(step: &Step, credential: Option<&String>) {
     let name = format!("{:<9}", step.step);
     match (&step.result, &step.error) {
         (_, Some(error)) => out!("{ERROR}failed{ERROR:#}  {STRONG}{name}{STRONG:#}  {error}"),
@@ -297,7 +299,7 @@ fn print(step: &Step) {
     if let Some(hint) = &step.hint {
         out!("{:19}{HINT}hint{HINT:#}: {hint}", "");
     }
-    if let Some(credential) = &step.credential {
+    if let Some(credential) = credential {
         out!("{:19}credential: {credential}", "");
     }
     let alike = |a: &Exchange, b: &Exchange| Exchange { duration_ms: 0, ..a.clone() } == Exchange { duration_ms: 0, ..b.clone() };

@@ -26,9 +26,6 @@ impl Files {
         }
         for registry in [
             "docker-hub-token",
-            "ecr-password",
-            "google-key",
-            "azure-password",
             "quay-robot",
             "harbor-robot",
             "gitlab-token",

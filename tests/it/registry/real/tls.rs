@@ -67,6 +67,17 @@ async fn another_authority_than_the_registrys_is_refused_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn with_the_client_certificate_that_a_registry_wants_it_is_read_as_any_other() {
+    let world = World::start(true).await;
+    let identity = world.authority.sign_client("tagboat");
+    let (cert, key) = (world.write("client.pem", &identity.certificate), world.write("client-key.pem", &identity.key));
+    let client = world.client(|host| host.client_cert = Some(tagboat::registry::ClientCert { cert, key }));
+    let api = repository_at(world.registry.host(), "acme/api");
+    assert_eq!(words(&client.tags(&api).await.unwrap()), ["1.0.0"]);
+    assert_eq!(client.digest(&api, TagRef::parse("1.0.0").unwrap()).await.unwrap().as_str(), world.digest);
+}
+
+#[tokio::test]
 async fn without_the_client_certificate_that_a_registry_wants_the_hint_names_it() {
     let world = World::start(true).await;
     let error = world.client(|_| {}).tags(&repository_at(world.registry.host(), "acme/api")).await.unwrap_err();
