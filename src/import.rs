@@ -5,7 +5,10 @@
 //! What a policy file may say is not decided here: a draft is put before [`config`](crate::config), and what that refuses is left out
 //! and told.
 
+pub mod argocd;
+mod common;
 pub mod flux;
+pub mod keel;
 mod object;
 mod read;
 mod sound;

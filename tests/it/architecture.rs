@@ -29,7 +29,7 @@ fn may_use(module: &str) -> Option<Vec<&'static str>> {
         // faces
         "http" => (&["image", "engine"], true),
         "config" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http"], true),
-        "import" => (&["image", "policy", "config"], true),
+        "import" => (&["image", "policy", "environment", "config"], true),
         // wiring
         "app" => (&["image", "registry", "environment", "engine", "http", "config"], true),
         "demo" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http", "config", "app"], true),

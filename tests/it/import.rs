@@ -1,0 +1,3 @@
+//! Tests of the importers.
+
+mod golden;
