@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod explain;
 mod health;
+mod import;
 mod output;
 mod plan;
 mod refs;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Refs(refs::Args),
+    Import(import::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Health(health::Args),
@@ -112,6 +114,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => with_optional_settings(&policy_file, |settings| explain::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
         Command::Health(args) => go_on_with(without_secrets(&policy_file), |settings| health::execute(&args, &settings)),
+        Command::Import(args) => import::execute(&args),
         Command::Demo(args) => demo::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Completions(args) => completions::execute(&args),

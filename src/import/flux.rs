@@ -1,9 +1,82 @@
 //! Flux: ImageRepository, ImagePolicy, and ImageUpdateAutomation with its GitRepository.
+//!
+//! An ImageUpdateAutomation becomes an environment, an ImagePolicy an `[[image]]` in the environments whose automations select it, and
+//! what an ImageRepository says of its host a `[registry]`. All versions of the API are read, `v1alpha1` to `v1`. Flux reads tags
+//! strictly, so every range does. Markers are not read: references are found by their value, within the same folders.
 
-use super::{Draft, Object};
+mod automation;
+mod duration;
+mod fields;
+mod hosts;
+mod input;
+mod policy;
+mod repository;
+mod rules;
+mod selector;
+
+use super::{Draft, Object, Remark, Severity};
+use hosts::Hosts;
+use input::Input;
+use rules::Rules;
 
 /// Makes a draft of Flux's objects; others are passed over.
 #[must_use]
-pub fn import(_objects: &[Object]) -> Draft {
-    Draft::default()
+pub fn import(objects: &[Object]) -> Draft {
+    let mut remarks = Vec::new();
+    let input = Input::new(objects, &mut remarks);
+    let mut hosts = Hosts::default();
+    let scans = repository::scans(&input, &mut hosts, &mut remarks);
+    let targets = automation::targets(&input, &mut remarks);
+    let mut rules = Rules::new(&targets, input.automations.is_empty());
+    for object in input.policies.iter() {
+        if let Some(choice) = policy::choice(object, &input, &scans, &mut remarks) {
+            rules.add(choice, &mut remarks);
+        }
+    }
+    let images = rules.into_images();
+    if !images.is_empty() {
+        remarks.push(manners());
+    }
+    let environments = targets.into_environments();
+    Draft { registries: hosts.into_registries(), environments, images, remarks: gathered(remarks) }
+}
+
+/// What is different for every image.
+fn manners() -> Remark {
+    Remark {
+        origin: None,
+        object: "every image".to_owned(),
+        field: String::new(),
+        reason: "Flux lowers a version and bumps a reverted one again, if its policy says so; Tagboat does neither".to_owned(),
+        instead: Some("`downgrade = true` in the policies that are to lower versions".to_owned()),
+        severity: Severity::Note,
+    }
+}
+
+/// Brings remarks that say the same of several objects together.
+fn gathered(remarks: Vec<Remark>) -> Vec<Remark> {
+    /// How many objects are named; more are counted.
+    const NAMED: usize = 8;
+    let mut groups: Vec<(Remark, usize)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for remark in remarks {
+        let key = (remark.severity as u8, remark.field.clone(), remark.reason.clone(), remark.instead.clone());
+        match places.get(&key).and_then(|&at: &usize| groups.get_mut(at)) {
+            Some((first, number)) => {
+                if *number < NAMED {
+                    first.object = format!("{}, {}", first.object, remark.object);
+                }
+                *number += 1;
+            }
+            None => {
+                places.insert(key, groups.len());
+                groups.push((remark, 1));
+            }
+        }
+    }
+    let named = |(remark, number): (Remark, usize)| match number.checked_sub(NAMED).filter(|more| *more > 0) {
+        Some(more) => Remark { object: format!("{} and {more} more", remark.object), ..remark },
+        None => remark,
+    };
+    groups.into_iter().map(named).collect()
 }

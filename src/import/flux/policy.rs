@@ -1,0 +1,133 @@
+//! ImagePolicy: which tag of an ImageRepository is chosen.
+
+use super::fields::{Fields, full_name};
+use super::input::Input;
+use super::repository::{Scan, Scans};
+use crate::import::{Line, Object, Remark, shown};
+
+/// What an ImagePolicy says, with the ImageRepository that it is about.
+pub(super) struct Choice<'a, 's> {
+    pub(super) object: &'a Object,
+    pub(super) scan: &'s Scan<'a>,
+    /// The keys of the policy table.
+    pub(super) policy: Vec<Line>,
+    pub(super) is_suspended: bool,
+}
+
+const KNOWN: &[&str] = &["imageRepositoryRef", "policy", "filterTags", "digestReflectionPolicy", "interval", "suspend"];
+
+/// Reads an ImagePolicy; one that is broken is told and left out.
+pub(super) fn choice<'a, 's>(
+    object: &'a Object,
+    input: &Input<'a>,
+    scans: &'s Scans<'a>,
+    remarks: &mut Vec<Remark>,
+) -> Option<Choice<'a, 's>> {
+    let mut fields = Fields { object, remarks };
+    fields.only(KNOWN);
+    let scan = scan(&mut fields, input, scans)?;
+    let is_suspended = fields.is_on("spec.suspend");
+    let digest = fields.text("spec.digestReflectionPolicy").unwrap_or("Never");
+    if !matches!(digest, "Never" | "IfNotPresent" | "Always") {
+        return fields.broken("spec.digestReflectionPolicy", format!("`{}` is none of Never, IfNotPresent and Always", shown(digest)));
+    }
+    if fields.duration("spec.interval").is_some() {
+        fields.note("spec.interval", "a digest is looked at whenever the repository is listed", "`interval` of the [[image]]");
+    }
+    let pattern = fields.text("spec.filterTags.pattern");
+    let extract = fields.text("spec.filterTags.extract");
+    let order = order(&mut fields)?;
+    if let Some(tag) = pattern.filter(|_| digest == "Always" && extract.is_none()).and_then(only_tag) {
+        return Some(Choice { object, scan, policy: vec![Line::text("digest", &tag)], is_suspended });
+    }
+    let mut policy = order;
+    policy.extend(pattern.map(|pattern| Line::text("filter", pattern)));
+    policy.extend(extract.map(|extract| Line::text("extract", extract)));
+    policy.extend(exclude(scan, &policy));
+    policy.extend((digest != "Never").then(|| Line::new("pin_digest", "true")));
+    if digest == "Always" {
+        let reason = "`pin_digest` writes the digest together with a new tag; one that is pushed again keeps the digest it had";
+        fields.lost("spec.digestReflectionPolicy", reason, "the order `digest`, where one tag is followed");
+    }
+    Some(Choice { object, scan, policy, is_suspended })
+}
+
+fn scan<'a, 's>(fields: &mut Fields<'a, '_>, input: &Input<'a>, scans: &'s Scans<'a>) -> Option<&'s Scan<'a>> {
+    const FIELD: &str = "spec.imageRepositoryRef";
+    let Some(name) = fields.text("spec.imageRepositoryRef.name") else {
+        return fields.broken(FIELD, "it names no ImageRepository, so it is left out");
+    };
+    let namespace = fields.namespace_of(FIELD);
+    let Some(object) = input.repositories.find(namespace, name) else {
+        let reason = format!("the ImageRepository {} is not among the input, so the policy is left out", full_name(namespace, name));
+        return fields.broken(FIELD, reason);
+    };
+    let scan = scans.of(object);
+    if scan.is_none() {
+        return fields.broken(FIELD, format!("the {} is broken, so the policy is left out", object.title()));
+    }
+    scan
+}
+
+/// Reads the order. Of several, Flux takes the first of semver, alphabetical and numerical.
+fn order(fields: &mut Fields<'_, '_>) -> Option<Vec<Line>> {
+    const ORDERS: [&str; 3] = ["semver", "alphabetical", "numerical"];
+    let mut given = ORDERS.into_iter().filter(|order| fields.has(&format!("spec.policy.{order}"))).collect::<Vec<_>>().into_iter();
+    let Some(order) = given.next() else {
+        return fields.broken("spec.policy", "it has none of semver, alphabetical and numerical, so it is left out");
+    };
+    for other in given {
+        fields.note(&format!("spec.policy.{other}"), &format!("Flux does not use it either, beside `{order}`"), "nothing to do");
+    }
+    if order == "semver" {
+        let Some(range) = fields.text("spec.policy.semver.range") else {
+            return fields.broken("spec.policy.semver.range", "there is no range, so the policy is left out");
+        };
+        return Some(vec![Line::text("semver", range), Line::new("strict", "true")]);
+    }
+    let field = format!("spec.policy.{order}.order");
+    let direction = match fields.text(&field).unwrap_or("asc") {
+        "asc" => "ascending",
+        "desc" => "descending",
+        other => return fields.broken(&field, format!("`{}` is neither asc nor desc, so the policy is left out", shown(other))),
+    };
+    Some(vec![Line::text(if order == "numerical" { "numeric" } else { order }, direction)])
+}
+
+/// Returns the tags that are not taken. Flux leaves cosign's signatures out, if it is not told otherwise; by number or version they
+/// are never read anyway.
+fn exclude(scan: &Scan<'_>, policy: &[Line]) -> Option<Line> {
+    let is_alphabetical = policy.iter().any(|line| line.key == "alphabetical");
+    match &scan.exclude {
+        Some(patterns) if patterns.is_empty() => None,
+        Some(patterns) => Some(Line::texts("exclude", patterns)),
+        None => is_alphabetical.then(|| Line::texts("exclude", &[r"^.*\.sig$"])),
+    }
+}
+
+/// Returns the one tag that a pattern such as `^latest$` matches.
+fn only_tag(pattern: &str) -> Option<String> {
+    let text = pattern.strip_prefix('^')?.strip_suffix('$')?.replace(r"\.", "\u{0}").replace(r"\-", "-");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\u{0}');
+    (!text.is_empty() && text.chars().all(is_plain)).then(|| text.replace('\u{0}', "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_of_one_tag_is_known() {
+        for (pattern, tag) in [
+            ("^latest$", Some("latest")),
+            (r"^1\.2-alpine$", Some("1.2-alpine")),
+            ("latest", None),
+            ("^1.2$", None),
+            ("^a|b$", None),
+            ("^$", None),
+            (r"^\d$", None),
+        ] {
+            assert_eq!(only_tag(pattern).as_deref(), tag, "{pattern}");
+        }
+    }
+}
