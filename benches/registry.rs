@@ -115,7 +115,7 @@ async fn all(client: &Client, repositories: &Arc<Vec<Repository>>) -> Vec<(usize
 
 fn list(server: &Server) {
     let (curl_wall, curl_cpu) = curl(server);
-    server.times();
+    assert_eq!(server.times().len(), REPOSITORIES, "curl asked for all of them");
     let (passes, peak) = run_client(server, "many", REPOSITORIES, 0, 2);
     let requests = server.times().len();
     for (pass, what) in passes.iter().zip(["1,000 repositories of 1,000 tags: listed, against curl", "  again, nothing new, against curl"])
@@ -136,10 +136,11 @@ fn curl(server: &Server) -> (Duration, Duration) {
     }
     let file = dir.path().join("curl");
     std::fs::write(&file, config).unwrap();
-    let script = format!("TIMEFORMAT='%R %U %S'; time curl --silent --fail --parallel --parallel-max {CONCURRENCY} --config {file:?}");
+    let script = format!("TIMEFORMAT='%R %U %S'; time curl --silent --fail --parallel --parallel-max {CONCURRENCY} --config {file:?} 2>&1");
     let output = Command::new("bash").args(["-ec", &script]).env("LC_ALL", "C").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let times = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(times.split_whitespace().count(), 3, "{times}");
     let times: Vec<Duration> = times.split_whitespace().map(|time| Duration::from_secs_f64(time.parse().unwrap())).collect();
     (times[0], times[1] + times[2])
 }

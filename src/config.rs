@@ -29,6 +29,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::image::{Registry, RepositoryPattern};
+use crate::registry::EnvironmentProxies;
 use crate::{engine, http, registry, telemetry};
 use source::{Node, Source, Span, Value};
 
@@ -154,10 +155,18 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     hints.extend(hints::unknown_authors(&environments));
     let images = images::images(images, &names, context);
     let watch = root.watch?;
+    let proxies = EnvironmentProxies::read(|name| context.variables.get(name));
+    let proxies = match proxies {
+        Ok(proxies) => proxies,
+        Err((variable, reason)) => {
+            context.mistake_of_file(variable, reason.to_string(), Some("set it right, or not at all".to_owned()));
+            return None;
+        }
+    };
     let docker_config = watch.docker_config.or_else(|| docker_config(context.variables));
     Some(Settings {
         engine: engine::Config { interval: watch.interval, state_dir: watch.state_dir, environments, images },
-        registry: registry::Config { hosts, docker_config, ..registry::Config::default() },
+        registry: registry::Config { hosts, docker_config, proxies, ..registry::Config::default() },
         http: http::Config { webhooks, ..watch.http },
         telemetry: watch.telemetry,
         hints,

@@ -177,10 +177,15 @@ impl Redactor {
     }
 }
 
+/// Says whether a character shows nothing but changes how others show: text that runs backwards, zero widths, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Returns foreign text as one printable line of at most `longest` characters.
 #[must_use]
 pub fn one_line(text: &str, longest: usize) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)).filter(|word| !word.is_empty());
     let mut line = String::new();
     for word in words {
         if !line.is_empty() {
@@ -217,5 +222,10 @@ mod tests {
         let redactor = Redactor::new([Secret::new("hunter2"), Secret::new("a")]);
         assert_eq!(redactor.clean("bad\npassword\u{1b}[31m hunter2!", 80), "bad password [31m ***!");
         assert_eq!(redactor.clean("one two three", 5), "one t…");
+    }
+    #[test]
+    fn one_line_holds_nothing_that_changes_how_text_shows() {
+        assert_eq!(one_line("a\u{202e}b\u{200b}c\u{feff}\u{2066}d\u{e0041}", 20), "a b c d");
+        assert_eq!(one_line("é 漢 🚢", 20), "é 漢 🚢");
     }
 }

@@ -43,6 +43,23 @@ pub fn parse_retry_after(value: &str, now: Timestamp, longest: Duration) -> Opti
     Some(wait.unsigned_abs().min(longest))
 }
 
+/// Reads a duration as Go's `time.Duration` prints it: `880.092µs`, `1m2.5s`. Text that is none is as good as none.
+#[must_use]
+pub fn parse_go_duration(text: &str) -> Option<Duration> {
+    /// Longest first where one begins like another.
+    const UNITS: [(&str, f64); 8] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("μs", 1e-6), ("ms", 1e-3), ("h", 3600.0), ("m", 60.0), ("s", 1.0)];
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(end);
+        let (unit, size) = UNITS.iter().find(|(unit, _)| after.starts_with(unit))?;
+        seconds += number.parse::<f64>().ok()? * size;
+        rest = &after[unit.len()..];
+    }
+    if text.is_empty() { None } else { Duration::try_from_secs_f64(seconds).ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +82,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn e2_durations_as_go_prints_them() {
+        for (text, nanoseconds) in [
+            ("880.092µs", 880_092),
+            ("880.092μs", 880_092),
+            ("1.5us", 1_500),
+            ("3ns", 3),
+            ("250ms", 250_000_000),
+            ("7s", 7_000_000_000),
+            ("1m2.5s", 62_500_000_000),
+            ("1h0m0s", 3_600_000_000_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(parse_go_duration(text), Some(Duration::from_nanos(nanoseconds)), "{text}");
+        }
+        for none in ["", "5", "s", "-1s", "+1s", "1 s", "1.2.3s", ".s", "1d", "NaNs", "1e3s", "1s,", "99999999999999999999999h"] {
+            assert_eq!(parse_go_duration(none), None, "{none}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_text_makes_the_duration_parser_panic(text in "[0-9.a-zµμ -]{0,40}") {
+            let _ = parse_go_duration(&text);
+        }
+
         #[test]
         fn every_delay_stays_in_bounds(a in 0u64..1_000_000, b in 0u64..1_000_000, failures in 0u32..200) {
             let backoff = Backoff::new(Duration::from_millis(a), Duration::from_millis(b));

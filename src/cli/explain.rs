@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::engine::Rules;
 use crate::image::{Reference, Tag, TagList, TagRef};
 use crate::policy::{self, Decision, Explanation, Outcome, Policy, Question};
-use crate::registry;
+use crate::registry::{self, Listing, Omitted};
 
 /// Say for every tag of an image why it is chosen or not, newest first
 #[derive(clap::Args, Debug)]
@@ -51,10 +51,10 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     let rule = rules.as_ref().and_then(|rules| rules.find_anywhere(reference.repository()));
     let default = Policy::new(policy::Config::default()).map_err(|_| anyhow::anyhow!("the default policy is not well formed"))?;
     let policy = rule.map_or(&default, |rule| &rule.policy);
-    let tags = match &args.tags {
+    let (tags, omitted) = match &args.tags {
         Some(file) => read_tags(file)?,
         None => match list(settings, &reference) {
-            Ok(tags) => tags?,
+            Ok(listing) => listing.map(|listing| (listing.tags().clone(), listing.omitted()))?,
             Err(error) => {
                 print_classified("explain", &error);
                 return Ok(Exit::Failed);
@@ -72,10 +72,14 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
                 "current": current.as_ref().map(Tag::as_str),
                 "decision": explanation.decision,
                 "tags": explanation.verdicts,
+                "omitted": { "generated": omitted.generated, "invalid": omitted.invalid },
             })
         ),
         Format::Text => {
             print_text(&explanation, current.as_ref());
+            if !omitted.is_empty() {
+                anstream::eprintln!("left out: {omitted}");
+            }
             let origin = if rule.is_some() { "" } else { " (the default: no rule covers this repository)" };
             let from = current.map_or_else(|| "no current tag".to_owned(), |tag| format!("current tag {tag}"));
             anstream::eprintln!(
@@ -91,15 +95,16 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-fn list(settings: Option<Settings>, reference: &Reference) -> Result<anyhow::Result<TagList>, registry::Error> {
+fn list(settings: Option<Settings>, reference: &Reference) -> Result<anyhow::Result<Listing>, registry::Error> {
     let client = registry::Client::new(settings.map(|settings| settings.registry).unwrap_or_default())?;
-    match block_on(client.tags(reference.repository())) {
-        Ok(tags) => tags.map(Ok),
+    match block_on(client.list(reference.repository(), None)) {
+        Ok(listing) => listing.map(Ok),
         Err(error) => Ok(Err(error)),
     }
 }
 
-fn read_tags(file: &Path) -> anyhow::Result<TagList> {
+/// Reads a file of tags, and leaves out what a listing leaves out.
+fn read_tags(file: &Path) -> anyhow::Result<(TagList, Omitted)> {
     let mut text = String::new();
     let (name, source): (String, Box<dyn Read>) = match file.to_str() {
         Some("-") => ("standard input".to_owned(), Box::new(std::io::stdin())),
@@ -111,7 +116,9 @@ fn read_tags(file: &Path) -> anyhow::Result<TagList> {
     };
     source.take(LARGEST_INPUT).read_to_string(&mut text).with_context(|| format!("reading {name}"))?;
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())).filter(|(_, line)| !line.is_empty());
-    lines.map(|(number, line)| TagRef::parse(line).with_context(|| format!("{name}, line {number}"))).collect()
+    let tags = lines.map(|(number, line)| TagRef::parse(line).with_context(|| format!("{name}, line {number}")));
+    let (generated, tags): (Vec<_>, Vec<_>) = tags.collect::<anyhow::Result<Vec<_>>>()?.into_iter().partition(|tag| tag.is_generated());
+    Ok((tags.into_iter().collect(), Omitted { generated: generated.len(), invalid: 0 }))
 }
 
 fn print_text(explanation: &Explanation, current: Option<&Tag>) {

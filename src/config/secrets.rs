@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::Presence;
 use super::clouds::Clouds;
 use super::read::{Context, Keys, Located, Read, ReadTable, conceal_all};
 use super::source::{Node, Value};
-use super::values::{ExistingFile, FilePath, file_error};
+use super::values::{ExistingFile, FilePath, file_error, parsed};
 use crate::redact::{Secret, SecretError, SecretSource};
 use crate::{environment, registry};
 
@@ -107,12 +107,36 @@ impl ReadTable for registry::Auth {
         let password =
             keys.optional::<SecretSource>("password", "The password or access token of the user.", r#"{ file = "/run/secrets/ghcr" }"#);
         let token = keys.optional::<SecretSource>("token", "A bearer token that is sent as it is.", r#"{ env = "REGISTRY_TOKEN" }"#);
+        let docker_config = keys.optional::<ExistingFile>(
+            "docker_config",
+            "A file of the form of Docker's config.json, such as a mounted secret of type kubernetes.io/dockerconfigjson; read again \
+             when it changes.",
+            r#""/run/secrets/registry/.dockerconfigjson""#,
+        );
+        let helper = keys.optional::<registry::Helper>(
+            "helper",
+            "A credential helper program: \"ecr-login\" runs docker-credential-ecr-login.",
+            r#""ecr-login""#,
+        );
         let clouds = Clouds::read(keys);
-        match keys.one_of(&[&["username", "password"], &["token"], &["provider"]])? {
+        match keys.one_of(&[&["username", "password"], &["token"], &["docker_config"], &["helper"], &["provider"]])? {
             0 => Some(Self::Basic { username: username?, password: password? }),
             1 => token.map(Self::Bearer),
+            2 => docker_config.map(|file| Self::DockerConfig(file.0)),
+            3 => helper.map(Self::Helper),
             _ => clouds.cloud(keys).map(Self::Cloud),
         }
+    }
+}
+
+impl Read for registry::Helper {
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]+$" })
+    }
+
+    fn read(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let name = Located::<String>::read(node, context)?;
+        parsed(&name, Self::parse, context)
     }
 }
 

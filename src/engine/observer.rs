@@ -20,7 +20,7 @@ use super::health::Health;
 use super::state::{Keeper, Listings};
 use crate::error::Classified;
 use crate::image::{Digest, Registry, Repository, Tag, TagList};
-use crate::registry;
+use crate::registry::{self, Listing};
 use crate::shutdown::CancellationToken;
 use crate::telemetry::metrics::Metrics;
 use entry::{Entry, Host, ListingError};
@@ -30,6 +30,9 @@ use latch::Latch;
 const TICK: Duration = Duration::from_secs(1);
 /// How often at most the state file is written.
 const SAVE: Duration = Duration::from_secs(30);
+
+/// How long after a listing the digests that came with it are as good as asked for now.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// What is known about a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,19 +197,20 @@ impl Observer {
             };
             let Some(repository) = next else { return };
             let started = Instant::now();
-            let listing = self.list(repository.clone()).await;
+            let known = self.lock().entries.get(&repository).and_then(|entry| entry.listing.clone());
+            let listing = self.list(repository.clone(), known).await;
             self.metrics.listed(registry.as_str(), listing.as_ref().map(|_| ()).map_err(Classified::verdict), started.elapsed());
             self.finish(&repository, listing);
         }
     }
 
     /// Lists a repository on a task of its own, so that a bug in reading an answer ends neither the worker nor the waiting for it.
-    async fn list(self: &Arc<Self>, repository: Repository) -> Result<TagList, ListingError> {
+    async fn list(self: &Arc<Self>, repository: Repository, known: Option<Listing>) -> Result<Listing, ListingError> {
         let observer = Arc::clone(self);
-        Ok(tokio::spawn(async move { observer.client.tags(&repository).await }).await??)
+        Ok(tokio::spawn(async move { observer.client.list(&repository, known.as_ref()).await }).await??)
     }
 
-    fn finish(self: &Arc<Self>, repository: &Repository, listing: Result<TagList, ListingError>) {
+    fn finish(self: &Arc<Self>, repository: &Repository, listing: Result<Listing, ListingError>) {
         let mut guard = self.lock();
         let Inner { entries, hosts, used, generation, listed, .. } = &mut *guard;
         *listed += 1;
@@ -214,8 +218,8 @@ impl Observer {
         let host = hosts.entry(repository.registry().clone()).or_default();
         let before = entry.observed.clone();
         let delay = match listing {
-            Ok(tags) => {
-                entry.succeeded(repository, host, tags);
+            Ok(listing) => {
+                entry.succeeded(repository, host, listing);
                 jittered(entry.interval)
             }
             Err(error) => entry.failed(repository, host, &error),
@@ -297,8 +301,12 @@ impl Observer {
         hosts.values_mut().for_each(|host| host.forget_all_but(|repository| entries.contains_key(repository)));
     }
 
-    /// Returns the digest that a tag stands for now.
+    /// Returns the digest that a tag stands for now; a listing of this very pass may have told it.
     pub(super) async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, registry::Error> {
+        let listing = self.lock().entries.get(repository).and_then(|entry| entry.listing.clone());
+        if let Some(digest) = listing.filter(|listing| listing.age() < FRESH).and_then(|listing| listing.digest(tag.as_tag_ref())) {
+            return Ok(digest);
+        }
         self.client.digest(repository, tag.as_tag_ref()).await
     }
 }
@@ -349,7 +357,8 @@ mod tests {
         let latch = observer.start(&wanted);
         observer.use_for("prod", &BTreeMap::new());
         assert_eq!(observer.progress(), (0, 1), "its listing is under way");
-        observer.finish(repository, Ok([TagRef::parse("1.0").unwrap()].into_iter().collect()));
+        let tags: TagList = [TagRef::parse("1.0").unwrap()].into_iter().collect();
+        observer.finish(repository, Ok(tags.into()));
         assert_eq!(observer.progress(), (1, 0));
         assert!(latch.is_open(), "who waits for it is told");
     }
@@ -360,7 +369,40 @@ mod tests {
         observer.use_for("prod", &wanted);
         observer.use_for("test", &BTreeMap::new());
         observer.start(&wanted);
-        observer.finish(wanted.keys().next().unwrap(), Ok(TagList::default()));
+        observer.finish(wanted.keys().next().unwrap(), Ok(TagList::default().into()));
         assert_eq!(observer.progress(), (1, 1));
+    }
+    #[tokio::test]
+    async fn t19_a_digest_that_came_with_the_listing_of_this_pass_is_not_asked_for() {
+        let server = crate::demo::registry::Registry::start().await.unwrap();
+        let digest = Digest::sha256(&[7; 32]);
+        let body = format!(r#"{{"tags":["1.0","2.0"],"manifest":{{"{digest}":{{"tag":["1.0"]}}}}}}"#);
+        server.on_request(move |_| Some(axum::response::IntoResponse::into_response(body.clone())));
+        let repository = Repository::parse(&format!("{}/shop/api", server.host())).unwrap();
+        let mut config = registry::Config::default();
+        config.hosts.insert(repository.registry().clone(), registry::Host { plain_http: true, ..registry::Host::default() });
+        let observer = Observer::new(registry::Client::new(config).unwrap(), Arc::default());
+        let wanted = BTreeMap::from([(repository.clone(), Duration::from_secs(60))]);
+        observer.use_for("prod", &wanted);
+        observer.observe(&wanted, Duration::from_secs(10)).await;
+        assert_eq!(observer.digest(&repository, &Tag::parse("1.0").unwrap()).await.unwrap(), digest);
+        assert_eq!(server.request_count(), 1);
+        observer.digest(&repository, &Tag::parse("2.0").unwrap()).await.unwrap_err();
+        assert!(server.request_count() > 1, "what did not come is asked for");
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_is_the_same_again_is_no_change() {
+        let (observer, wanted) = (observer(), wanted());
+        let repository = wanted.keys().next().unwrap();
+        observer.use_for("prod", &wanted);
+        let listing = |tag: &str| Listing::from([TagRef::parse(tag).unwrap()].into_iter().collect::<TagList>());
+        let mut stamps = Vec::new();
+        for tag in ["1.0", "1.0", "1.1"] {
+            observer.start(&wanted);
+            observer.finish(repository, Ok(listing(tag)));
+            stamps.push(observer.stamp(&wanted));
+        }
+        assert!(stamps[0] == stamps[1] && stamps[1] < stamps[2], "{stamps:?}");
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::plan::Note;
 use crate::error::Classified;
 use crate::image::{Registry, Repository};
+use crate::registry::HostState;
 
 pub(super) use board::Board;
 
@@ -125,10 +126,9 @@ pub struct Pushed {
 /// A registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RegistryStatus {
-    /// Its host.
-    pub registry: String,
-    /// How many HTTP requests it was sent since the start.
-    pub requests: u64,
+    /// How the client stands with it; its fields stand beside the others.
+    #[serde(flatten)]
+    pub state: HostState,
     /// How many of its repositories are watched.
     pub repositories: usize,
     /// How many of these failed to be listed the last time.
@@ -179,7 +179,7 @@ impl super::Engine {
     pub fn status(&self) -> Status {
         let mut repositories = self.observer.repositories();
         repositories.sort_unstable_by(|a, b| a.repository.cmp(&b.repository));
-        let registries = registries(&self.observer.requests(), &repositories);
+        let registries = registries(self.observer.registries(), &repositories);
         let environments = self.board.environments(&self.config.environments);
         let failing = FailingCounts {
             environments: environments.iter().filter(|environment| environment.failing.is_some()).count(),
@@ -196,7 +196,7 @@ impl Status {
     #[must_use]
     pub fn only(mut self, registry: Option<&str>, environment: Option<&str>) -> Self {
         if let Some(wanted) = registry {
-            self.registries.retain(|status| status.registry == wanted);
+            self.registries.retain(|status| status.state.registry == wanted);
             self.repositories.retain(|status| status.registry.as_str() == wanted);
         }
         if let Some(wanted) = environment {
@@ -208,17 +208,17 @@ impl Status {
 }
 
 /// Puts the registries together from what the client says of them and from their repositories, which are sorted.
-fn registries(requests: &[(Registry, u64)], repositories: &[RepositoryStatus]) -> Vec<RegistryStatus> {
-    let of = |registry: &Registry| {
-        let begin = repositories.partition_point(|status| status.registry < *registry);
-        let own = repositories.get(begin..).unwrap_or_default().iter().take_while(|status| status.registry == *registry);
+fn registries(states: Vec<HostState>, repositories: &[RepositoryStatus]) -> Vec<RegistryStatus> {
+    let of = |registry: &str| {
+        let begin = repositories.partition_point(|status| status.registry.as_str() < registry);
+        let own = repositories.get(begin..).unwrap_or_default().iter().take_while(|status| status.registry.as_str() == registry);
         own.fold((0, 0), |(all, failing), status| (all + 1, failing + usize::from(status.failing.is_some())))
     };
-    let status = |(registry, requests): &(Registry, u64)| {
-        let (repositories, repositories_failing) = of(registry);
-        RegistryStatus { registry: registry.to_string(), requests: *requests, repositories, repositories_failing }
+    let status = |state: HostState| {
+        let (repositories, repositories_failing) = of(&state.registry);
+        RegistryStatus { state, repositories, repositories_failing }
     };
-    requests.iter().map(status).collect()
+    states.into_iter().map(status).collect()
 }
 
 /// The time, in milliseconds as in the log.

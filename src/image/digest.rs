@@ -29,6 +29,29 @@ impl Digest {
         Ok(Self(text.into()))
     }
 
+    /// Makes the digest of these bytes, which SHA-256 computed.
+    #[must_use]
+    pub fn sha256(bytes: &[u8; 32]) -> Self {
+        Self(written("sha256:", bytes))
+    }
+
+    /// Makes the digest of these bytes, which SHA-512 computed.
+    #[must_use]
+    pub fn sha512(bytes: &[u8; 64]) -> Self {
+        Self(written("sha512:", bytes))
+    }
+
+    /// Returns the bytes of a SHA-256 digest, half as long as its text; none for another algorithm.
+    #[must_use]
+    pub fn to_sha256(&self) -> Option<[u8; 32]> {
+        let hex = self.0.strip_prefix("sha256:")?.as_bytes();
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            *byte = pair.iter().try_fold(0, |byte, &digit| Some(byte << 4 | u8::try_from(char::from(digit).to_digit(16)?).ok()?))?;
+        }
+        Some(bytes)
+    }
+
     /// Returns the digest as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -40,6 +63,12 @@ impl Digest {
     pub fn algorithm(&self) -> &str {
         self.0.split_once(':').map_or("", |(algorithm, _)| algorithm)
     }
+}
+
+fn written(algorithm: &str, bytes: &[u8]) -> Box<str> {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let hex = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    algorithm.chars().chain(hex).collect()
 }
 
 impl fmt::Display for Digest {
@@ -66,5 +95,16 @@ mod tests {
         for bad in ["", "sha256", "sha256:", "md5:00", &good.to_uppercase(), &good[..70], &format!("{good}0")] {
             assert!(Digest::parse(bad).is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn bytes_round_trip() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| u8::try_from(i * 8).unwrap());
+        let digest = Digest::sha256(&bytes);
+        assert!(digest.as_str().starts_with("sha256:00081018"), "{digest}");
+        assert_eq!(Digest::parse(digest.as_str()).unwrap(), digest);
+        assert_eq!(digest.to_sha256(), Some(bytes));
+        let long = Digest::sha512(&[0xf0; 64]);
+        assert_eq!(Digest::parse(long.as_str()).unwrap(), long);
+        assert_eq!(long.to_sha256(), None);
     }
 }

@@ -34,7 +34,8 @@ impl RepositoryPattern {
         // A pattern is matched against canonical names, so it is brought to that form too.
         let canonical = match text.split_once('/') {
             Some((host, rest)) if Registry::is_host(host) && !host.contains('*') => {
-                format!("{}/{rest}", Registry::parse(host)?)
+                // An IPv6 address has brackets.
+                format!("{}/{rest}", globset::escape(Registry::parse(host)?.as_str()))
             }
             Some((host, _)) if host.contains('*') => text.to_owned(),
             Some(_) => format!("{}/{text}", Registry::docker_hub()),
@@ -62,18 +63,28 @@ impl RepositoryPattern {
     pub fn literal(&self) -> Option<&str> {
         match self {
             Self::One(repository) => repository.name().rsplit('/').next(),
-            Self::Many { written, .. } => {
-                let mut components = written.split('/');
-                // The host may stand apart from the name, or be left out; only components of the name are sure to be there.
-                if components.clone().next().is_some_and(Registry::is_host) {
-                    components.next();
-                }
-                components
-                    .filter(|c| !c.is_empty() && !c.contains(['*', '?', '[', ']', '{', '}', '\\']) && *c != "library")
-                    .max_by_key(|c| c.len())
-            }
+            Self::Many { written, .. } => literal_of(written),
         }
     }
+}
+
+/// Finds the longest component that every repository covered has in its name.
+fn literal_of(written: &str) -> Option<&str> {
+    let name = match written.split_once('/') {
+        // The host may stand apart from the name, or be left out; only components of the name are sure to be there.
+        Some((host, name)) if Registry::is_host(host) => {
+            // Alternatives may reach from the host into the name.
+            if host.contains(['{', '[']) && Registry::parse(host).is_err() {
+                return None;
+            }
+            name
+        }
+        _ => written,
+    };
+    // In braces and brackets a slash parts no components, so the search ends before the first.
+    let end = name.find(['{', '[']).map_or(name.len(), |open| name[..open].rfind('/').unwrap_or(0));
+    let is_literal = |c: &&str| !c.is_empty() && !c.contains(['*', '?', ']', '}', '\\']) && *c != "library";
+    name[..end].split('/').filter(is_literal).max_by_key(|c| c.len())
 }
 
 impl fmt::Display for RepositoryPattern {
@@ -104,6 +115,7 @@ mod tests {
         assert!(matches("*.io/acme/*", "ghcr.io/acme/api"));
         assert!(matches("**", "ghcr.io/acme/api"));
         assert!(matches("nginx", "docker.io/library/nginx"));
+        assert!(matches("[::1]:5000/*", "[::1]:5000/api"));
     }
 
     #[test]
@@ -115,6 +127,10 @@ mod tests {
             ("ghcr.io/*", None),
             ("**", None),
             ("library/*", None),
+            ("ghcr.io/acme/{api,web}", Some("acme")),
+            ("ghcr.io/acme/{a/x,long/y}/z", Some("acme")),
+            ("{*.io,quay.io/long}/acme/api", None),
+            ("acme/[a/long/b]", Some("acme")),
         ] {
             assert_eq!(RepositoryPattern::parse(pattern).unwrap().literal(), literal, "{pattern}");
         }

@@ -30,6 +30,19 @@ impl Platform {
             _ => Err(ParseError::new(text, "a platform", "it is written os/architecture or os/architecture/variant")),
         }
     }
+
+    /// Says whether this platform is `wanted`: the same operating system and architecture and, if one is wanted, variant.
+    #[must_use]
+    pub fn is(&self, wanted: &Self) -> bool {
+        let same = self.os == wanted.os && self.architecture == wanted.architecture;
+        same && (wanted.variant.is_none() || self.effective_variant() == wanted.effective_variant())
+    }
+
+    /// The variant that is meant where none is written: builders leave out that all 64-bit ARM is v8.
+    fn effective_variant(&self) -> Option<&str> {
+        let implied = (self.architecture == "arm64").then_some("v8");
+        self.variant.as_deref().or(implied)
+    }
 }
 
 impl fmt::Display for Platform {
@@ -50,6 +63,26 @@ mod tests {
         }
         for bad in ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux/amd 64"] {
             assert!(Platform::parse(bad).is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn a_wanted_platform_without_a_variant_takes_any() {
+        let is = |a: &str, b: &str| Platform::parse(a).unwrap().is(&Platform::parse(b).unwrap());
+        for (found, wanted) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/arm/v7", "linux/arm"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm64", "linux/arm64/v8"),
+        ] {
+            assert!(is(found, wanted), "{found} is {wanted}");
+        }
+        for (found, wanted) in [
+            ("linux/arm/v6", "linux/arm/v7"),
+            ("linux/arm", "linux/arm/v7"),
+            ("windows/amd64", "linux/amd64"),
+            ("linux/amd64", "linux/amd64/v3"),
+        ] {
+            assert!(!is(found, wanted), "{found} is not {wanted}");
         }
     }
 }

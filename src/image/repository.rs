@@ -66,6 +66,12 @@ impl Registry {
         Self(DOCKER_HUB.into())
     }
 
+    /// Returns the host of Docker Hub's web API, which knows what its registry does not tell.
+    #[must_use]
+    pub fn docker_hub_api() -> Self {
+        Self("hub.docker.com".into())
+    }
+
     /// Says whether this is Docker Hub.
     #[must_use]
     pub fn is_docker_hub(&self) -> bool {

@@ -90,6 +90,17 @@ impl<'a> TagRef<'a> {
         self.0
     }
 
+    /// Says whether a tool made this tag to hang something on an image: cosign's signatures, attestations and SBOMs
+    /// (`sha256-….sig`, `.att`, `.sbom`), and the referrers of registries that have no API for them
+    /// (OCI distribution-spec, "Referrers Tag Schema": `sha256-…`). It is never the version of anything.
+    #[must_use]
+    pub fn is_generated(self) -> bool {
+        let hex = self.0.strip_prefix("sha256-").or_else(|| self.0.strip_prefix("sha512-"));
+        hex.and_then(|hex| hex.split_at_checked(64)).is_some_and(|(hex, kind)| {
+            hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && (kind.is_empty() || kind.starts_with('.'))
+        })
+    }
+
     /// Copies the tag.
     #[must_use]
     pub fn to_tag(self) -> Tag {
@@ -145,16 +156,22 @@ impl TagList {
     /// Says whether `tag` is in the list.
     #[must_use]
     pub fn contains(&self, tag: &str) -> bool {
+        self.position(tag).is_some()
+    }
+
+    /// Returns where in the list `tag` is.
+    #[must_use]
+    pub fn position(&self, tag: &str) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
             match self.get(middle).map(|t| t.as_str().cmp(tag)) {
                 Some(std::cmp::Ordering::Less) => low = middle + 1,
-                Some(std::cmp::Ordering::Equal) => return true,
+                Some(std::cmp::Ordering::Equal) => return Some(middle),
                 _ => high = middle,
             }
         }
-        false
+        None
     }
 }
 
@@ -209,10 +226,24 @@ mod tests {
     }
 
     #[test]
+    fn t21_tags_that_tools_generate() {
+        let hex = "0123456789abcdef".repeat(4);
+        let is = |text: &str| TagRef::parse(text).unwrap().is_generated();
+        for kind in ["", ".sig", ".att", ".sbom", ".0123456789abcdef.meta"] {
+            assert!(is(&format!("sha256-{hex}{kind}")), "{kind}");
+        }
+        assert!(is(&format!("sha512-{hex}")), "the referrers tag schema cuts a longer digest");
+        for version in ["sha256-abc", "sha256", "1.0", &hex, &format!("sha256-{hex}0"), &format!("sha256-{}.sig", hex.to_uppercase())] {
+            assert!(!is(version), "{version}");
+        }
+    }
+
+    #[test]
     fn a_list_is_sorted_and_deduplicated() {
         let words = ["b", "a", "10", "b", "9"];
         let list: TagList = words.iter().map(|t| TagRef::parse(t).unwrap()).collect();
         assert_eq!(list.iter().map(TagRef::as_str).collect::<Vec<_>>(), ["10", "9", "a", "b"]);
+        assert_eq!((list.position("9"), list.position("90")), (Some(1), None));
         assert!(list.contains("9") && !list.contains("c") && !list.contains(""));
         assert!(TagList::default().is_empty());
     }

@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 
 use crate::error::{Classified, Verdict};
-use crate::image::{ParseError, Registry, Repository, Tag};
+use crate::image::{Digest, Registry, Repository, Tag};
 use crate::redact::{SecretError, one_line};
 
+use super::advice;
 use super::cloud::CloudError;
+use super::config::Mirror;
+use super::credential::CredentialSource;
+use super::helper::{Helper, HelperError};
 
 /// What could not be done at a registry; the reason is its source.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -33,6 +38,26 @@ pub enum Error {
         repository: Repository,
         /// The tag.
         tag: Tag,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// A manifest or an image's configuration could not be read.
+    #[error("reading {repository}{version}")]
+    Manifest {
+        /// The repository.
+        repository: Repository,
+        /// `:` and the tag, or `@` and the digest.
+        version: String,
+        /// Why not.
+        #[source]
+        cause: Arc<Cause>,
+    },
+    /// The times at which tags were pushed could not be learned.
+    #[error("learning when the tags of {repository} were pushed")]
+    Times {
+        /// The repository.
+        repository: Repository,
         /// Why not.
         #[source]
         cause: Arc<Cause>,
@@ -76,6 +101,31 @@ pub enum Cause {
     Throttled {
         /// How long it still wants to be left alone.
         after: Duration,
+    },
+    /// The host failed again and again; it has not been asked again.
+    #[error("the registry is left alone for a while after failing again and again, last so: {reason}")]
+    Open {
+        /// When the failures began.
+        since: Timestamp,
+        /// The last failure.
+        reason: Arc<str>,
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// The registry's limit of pulls is used up, and this would have been one.
+    #[error("the registry's limit of pulls is used up")]
+    PullsSpent {
+        /// When there may be more.
+        after: Duration,
+    },
+    /// It failed at the mirror, which stands for the registry itself.
+    #[error("at the mirror {mirror}")]
+    Mirror {
+        /// The mirror.
+        mirror: Mirror,
+        /// What failed.
+        #[source]
+        cause: Arc<Cause>,
     },
     /// No connection, or one that broke.
     #[error("no answer from {host}")]
@@ -141,18 +191,9 @@ pub enum Cause {
         #[source]
         source: BadJson,
     },
-    /// The listing holds something that is no tag.
-    #[error("the listing holds a tag that cannot be one")]
-    InvalidTag(#[source] ParseError),
     /// The listing does not end.
     #[error("the listing does not end: {0}")]
     Endless(&'static str),
-    /// The listing goes on at a place that must not be followed.
-    #[error("the listing goes on at {link}, which is not where it began")]
-    ForeignLink {
-        /// Where the next page would be, cleaned for printing.
-        link: String,
-    },
     /// The manifest is of a kind that has no use here.
     #[error("the registry answered with `{0}` instead of an image manifest or index")]
     MediaType(String),
@@ -164,6 +205,19 @@ pub enum Cause {
         /// What was computed.
         actual: String,
     },
+    /// What was asked for by its digest is something else.
+    #[error("{what} has the digest {actual}, but {asked} was asked for")]
+    WrongContent {
+        /// What was being read.
+        what: &'static str,
+        /// The digest that was asked for.
+        asked: Digest,
+        /// What was computed.
+        actual: Digest,
+    },
+    /// A manifest cannot mean one thing only, or is beyond what one may hold.
+    #[error("the manifest cannot be used: {0}")]
+    BadManifest(&'static str),
     /// A redirect that must not be followed.
     #[error("the redirect to {to} was not followed: {reason}")]
     Redirect {
@@ -209,17 +263,40 @@ pub enum Cause {
         #[source]
         cause: std::io::Error,
     },
-    /// Docker's config file leaves the credential to a helper program.
-    #[error("Docker's config file leaves the credential of {registry} to the helper program docker-credential-{helper}, which is not run")]
+    /// Docker's config file names a helper program that may not be run.
+    #[error("Docker's config file {} names the credential helper `{}`", path.display(), one_line(helper, 60))]
+    CredentialHelperName {
+        /// The file.
+        path: PathBuf,
+        /// The helper's name, as written.
+        helper: String,
+        /// What is wrong with it.
+        #[source]
+        cause: HelperError,
+    },
+    /// A helper program gave no credential.
+    #[error("asking the helper program {helper} for the credential of {registry}")]
     CredentialHelper {
         /// The registry.
         registry: Registry,
-        /// The helper's name.
-        helper: String,
+        /// The helper.
+        helper: Helper,
+        /// Why not.
+        #[source]
+        cause: HelperError,
     },
     /// A certificate file could not be used.
     #[error("reading the certificates in {}", path.display())]
     CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A client certificate or its key could not be used.
+    #[error("reading the client certificate in {}", path.display())]
+    ClientCert {
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -259,8 +336,12 @@ pub struct Refusal {
     pub message: Option<String>,
     /// How long it wants to be left alone.
     pub after: Option<Duration>,
-    /// Whether a credential was sent.
-    pub authenticated: bool,
+    /// Where the credential came from that was sent; none if there was none.
+    pub credential: Option<Arc<CredentialSource>>,
+    /// Whether it says that the token was good, but not for this (RFC 6750's `insufficient_scope`).
+    pub lacks_right: bool,
+    /// Whether it means that too much is asked; some registries say so by other statuses than 429.
+    pub throttled: bool,
 }
 
 impl fmt::Display for Refusal {
@@ -269,6 +350,9 @@ impl fmt::Display for Refusal {
             Server::Registry => write!(f, "the registry answered {}", self.status)?,
             Server::Redirected(host) => write!(f, "{host}, to which the registry redirected, answered {}", self.status)?,
             Server::TokenServer(host) => write!(f, "the token server {host} answered {}", self.status)?,
+        }
+        if self.lacks_right {
+            f.write_str(", since the token gives no right to pull")?;
         }
         self.message.iter().try_for_each(|message| write!(f, ": {message}"))
     }
@@ -284,9 +368,9 @@ impl Innermost {
         Self(error.without_url())
     }
 
-    /// Says whether the connection had been made when it happened.
-    fn is_of_an_open_connection(&self) -> bool {
-        !self.0.is_connect()
+    /// Says whether no connection came about.
+    pub(super) fn is_connect(&self) -> bool {
+        self.0.is_connect()
     }
 }
 
@@ -315,30 +399,37 @@ impl fmt::Display for BadJson {
 impl std::error::Error for BadJson {}
 
 impl Cause {
+    /// Returns the refusal that it is, if it is one.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Answer(refusal) => Some(refusal),
+            Self::Shared(cause) => cause.refusal(),
+            _ => None,
+        }
+    }
+
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Answer(refusal) if is_temporary(refusal.status) => Verdict::Retry { after: refusal.after },
-            Self::Throttled { after } => Verdict::Retry { after: Some(*after) },
-            Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } => Verdict::RETRY,
+            Self::Answer(refusal) if refusal.may_pass() => Verdict::Retry { after: refusal.after },
+            Self::Throttled { after } | Self::Open { after, .. } | Self::PullsSpent { after } => Verdict::Retry { after: Some(*after) },
+            Self::Network { .. } | Self::Timeout { .. } | Self::DigestMismatch { .. } | Self::WrongContent { .. } => Verdict::RETRY,
             Self::Json { source, .. } if source.0.is_eof() => Verdict::RETRY,
             Self::Cloud(error) => error.verdict(),
-            Self::Shared(cause) => cause.verdict(),
+            Self::CredentialHelper { cause, .. } => cause.verdict(),
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.verdict(),
             _ => Verdict::Stalled,
         }
     }
 
     fn is_of_the_host(&self) -> bool {
         match self {
-            Self::Answer(refusal) => is_temporary(refusal.status) || matches!(refusal.server, Server::TokenServer(_)),
-            Self::Throttled { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
-            Self::Certificate { .. }
-            | Self::ClientCertificate { .. }
-            | Self::NotTls { .. }
-            | Self::CaFile { .. }
-            | Self::Client(_)
-            | Self::Url(_) => true,
-            Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } | Self::CredentialHelper { .. } => true,
-            Self::Shared(cause) => cause.is_of_the_host(),
+            Self::Answer(refusal) => refusal.may_pass() || matches!(refusal.server, Server::TokenServer(_)),
+            Self::Throttled { .. } | Self::Open { .. } | Self::Network { .. } | Self::Timeout { .. } => true,
+            Self::Certificate { .. } | Self::ClientCertificate { .. } | Self::NotTls { .. } | Self::CaFile { .. } => true,
+            Self::ClientCert { .. } | Self::Client(_) | Self::Url(_) => true,
+            Self::Cloud(_) | Self::Secret(_) | Self::Unsendable | Self::DockerConfig { .. } => true,
+            Self::CredentialHelper { .. } | Self::CredentialHelperName { .. } => true,
+            Self::Shared(cause) | Self::Mirror { cause, .. } => cause.is_of_the_host(),
             _ => false,
         }
     }
@@ -347,13 +438,14 @@ impl Cause {
         let hint = match self {
             Self::Answer(refusal) => return refusal.hint(registry),
             Self::Throttled { .. } => format!("lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`"),
+            Self::PullsSpent { .. } => "signing in often raises the limit; so does a mirror".to_owned(),
             // Over HTTP/2 a server's refusal of a missing certificate often shows as no more than this.
-            Self::Network { source, .. } if source.is_of_an_open_connection() => {
+            Self::Network { source, .. } if !source.is_connect() => {
                 format!(
                     "see whether a proxy or firewall cuts connections to {registry}, or whether it wants a client certificate (`client_cert`, `client_key`)"
                 )
             }
-            Self::Network { .. } | Self::Timeout { .. } => {
+            Self::Network { .. } | Self::Timeout { .. } | Self::Open { .. } => {
                 format!("see whether {registry} can be reached from here (name, port, firewall, proxy)")
             }
             Self::Certificate { .. } => format!("name the authority that signed it as `ca_file` of [registry.\"{registry}\"]"),
@@ -364,18 +456,19 @@ impl Cause {
             Self::WebPage { .. } => {
                 format!("see whether {registry} is a registry's host, and whether a log-in page or proxy stands before it")
             }
-            Self::ForeignLink { .. } => {
-                "set the registry's own external address right; its listing names another host or scheme".to_owned()
-            }
             Self::Realm { listable: true, .. } => {
                 format!("if it may have the credential, add it to `token_hosts` of [registry.\"{registry}\"]")
             }
-            Self::CredentialHelper { .. } => format!("give the credential as `auth` of [registry.\"{registry}\"]"),
+            Self::CredentialHelper { helper, cause, .. } => cause.hint(helper, registry),
             Self::Secret(SecretError::File { .. }) => "see whether the file is mounted and may be read".to_owned(),
             Self::Secret(SecretError::Unset { name }) => format!("set {name}"),
             Self::CaFile { .. } => "it must hold certificates in PEM form".to_owned(),
             Self::Cloud(error) => return error.hint(),
+            Self::ClientCert { .. } => {
+                "`client_cert` must hold a certificate, and `client_key` its unencrypted private key, both in PEM form".to_owned()
+            }
             Self::Shared(cause) => return cause.hint(registry),
+            Self::Mirror { mirror, cause } => return cause.hint(mirror.registry.as_str()),
             _ => return None,
         };
         Some(hint)
@@ -388,27 +481,31 @@ pub(super) fn is_temporary(status: StatusCode) -> bool {
 }
 
 impl Refusal {
+    fn may_pass(&self) -> bool {
+        self.throttled || is_temporary(self.status)
+    }
+
     fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self.status {
-            StatusCode::UNAUTHORIZED if !self.authenticated => {
-                format!(
-                    "give a credential as `auth` of [registry.\"{registry}\"]; many registries answer so for names that do not exist, too"
-                )
-            }
-            StatusCode::UNAUTHORIZED if matches!(self.server, Server::TokenServer(_)) => {
-                format!("the credential for {registry} is wrong or has expired")
-            }
-            // A registry with a token server says so, too, where the credential is good but has too few rights.
-            StatusCode::UNAUTHORIZED => {
-                format!("the credential for {registry} is wrong or has expired, or may not pull from this repository")
-            }
-            StatusCode::FORBIDDEN => "the credential must be allowed to pull from this repository".to_owned(),
-            StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
-            StatusCode::TOO_MANY_REQUESTS => {
+            _ if self.throttled => {
                 format!(
                     "lower `rate` or `concurrency` of [registry.\"{registry}\"], or lengthen `interval`; signing in often raises the limit"
                 )
             }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => match &self.credential {
+                None => advice::credential(registry),
+                Some(source) if self.lacks_right || self.status == StatusCode::FORBIDDEN => {
+                    format!("the credential from {source} must be allowed to pull from this repository")
+                }
+                Some(source) if matches!(self.server, Server::TokenServer(_)) => {
+                    format!("the credential for {registry} from {source} is wrong or has expired")
+                }
+                // A registry says so, too, where the credential is good but has too few rights.
+                Some(source) => {
+                    format!("the credential for {registry} from {source} is wrong or has expired, or may not pull from this repository")
+                }
+            },
+            StatusCode::NOT_FOUND => "see whether the name is spelt right; many registries hide private repositories so".to_owned(),
             _ => return None,
         };
         Some(hint)
@@ -422,6 +519,8 @@ impl Error {
         match self {
             Self::Tags { cause, .. }
             | Self::Digest { cause, .. }
+            | Self::Manifest { cause, .. }
+            | Self::Times { cause, .. }
             | Self::Ping { cause, .. }
             | Self::Setup { cause, .. }
             | Self::Client { cause } => cause,
@@ -432,7 +531,10 @@ impl Error {
     #[must_use]
     pub fn registry(&self) -> Option<&Registry> {
         match self {
-            Self::Tags { repository, .. } | Self::Digest { repository, .. } => Some(repository.registry()),
+            Self::Tags { repository, .. }
+            | Self::Digest { repository, .. }
+            | Self::Manifest { repository, .. }
+            | Self::Times { repository, .. } => Some(repository.registry()),
             Self::Ping { registry, .. } | Self::Setup { registry, .. } => Some(registry),
             Self::Client { .. } => None,
         }
@@ -444,10 +546,15 @@ impl Error {
         self.cause().is_of_the_host()
     }
 
-    /// Says whether the registry answered that it does not have the repository or tag.
+    /// Says whether the registry, or whom it redirected to, answered that it does not have the repository or tag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self.cause(), Cause::Answer(refusal) if refusal.server == Server::Registry && refusal.status == StatusCode::NOT_FOUND)
+        let is_of_content = |server: &Server| !matches!(server, Server::TokenServer(_));
+        let cause = match self.cause() {
+            Cause::Mirror { cause, .. } => cause,
+            cause => cause,
+        };
+        matches!(cause, Cause::Answer(refusal) if refusal.status == StatusCode::NOT_FOUND && is_of_content(&refusal.server))
     }
 }
 

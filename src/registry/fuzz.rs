@@ -30,7 +30,8 @@ pub fn challenge(data: &[u8]) {
             Ok(realm) => {
                 assert!(realm.scheme() == "https" || (realm.scheme() == "http" && realm.host() == registry.host()), "{realm}");
                 assert!(realm.username().is_empty() && realm.password().is_none(), "{realm}");
-                let host = realm.host_str().unwrap_or_default();
+                // A dot at the end names the same host, outright.
+                let host = realm.host_str().unwrap_or_default().trim_end_matches('.');
                 assert!(!secret || host == "example.com" || host.ends_with(".example.com"), "{realm} is of another site");
             }
         }
@@ -40,13 +41,9 @@ pub fn challenge(data: &[u8]) {
 /// `Link`, a line each: the next page is another page of the same listing.
 pub fn link(data: &[u8]) {
     let page = url("https://registry.example.com/v2/acme/api/tags/list?n=1000");
-    match link::next(&page, &lines(data, &LINK)) {
-        Ok(Some(next)) => {
-            assert_eq!((next.origin(), next.path()), (page.origin(), page.path()));
-            assert!(next.username().is_empty() && next.password().is_none() && next.fragment().is_none(), "{next}");
-        }
-        Ok(None) => {}
-        Err(cause) => harmless(&cause),
+    if let Some(next) = link::next(&page, &lines(data, &LINK)) {
+        assert_eq!((next.origin(), next.path()), (page.origin(), page.path()));
+        assert!(next.username().is_empty() && next.password().is_none() && next.fragment().is_none(), "{next}");
     }
 }
 
@@ -61,7 +58,10 @@ pub fn redirect(data: &[u8]) {
                 assert!(to.scheme() == "https" || (to.scheme() == "http" && registry.scheme() == "http"), "{to}");
                 assert!(to.username().is_empty() && to.password().is_none(), "{to}");
                 let harmful = match to.host() {
-                    Some(Host::Domain(name)) => name.is_empty() || name == "localhost" || name.ends_with(".localhost"),
+                    Some(Host::Domain(name)) => {
+                        let name = name.trim_end_matches('.');
+                        name.is_empty() || name == "localhost" || name.ends_with(".localhost")
+                    }
                     Some(Host::Ipv4(v4)) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
                     Some(Host::Ipv6(v6)) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
                     None => true,

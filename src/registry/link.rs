@@ -3,26 +3,35 @@
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
-use super::error::Cause;
-use super::trust;
+/// Every answer of Artifactory carries it.
+const ARTIFACTORY: &str = "x-jfrog-version";
 
 /// Finds the next page, if the answer from `page` names one.
 ///
-/// Only the query of the link is taken, verbatim, for it holds the cursor; the path stays that of `page`. Some
-/// registries behind a proxy (Artifactory, Nexus, anything below a path prefix) name a path that does not
-/// work, and no other path has any business in the listing of this repository. Another origin is an error.
-pub(super) fn next(page: &Url, headers: &HeaderMap) -> Result<Option<Url>, Cause> {
-    let targets = headers.get_all(LINK).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    let Some(target) = targets.flat_map(links).find(Link::is_next).map(|link| link.target) else {
-        return Ok(None);
-    };
-    let link = page.join(target).map_err(|_| Cause::Endless("the link to the next page is no web address"))?;
-    if link.origin() != page.origin() || !link.username().is_empty() || link.password().is_some() {
-        return Err(Cause::ForeignLink { link: trust::show(link.as_str()) });
-    }
+/// Only the query of the link is taken, verbatim, for it holds the cursor; scheme, host and path stay those of `page`.
+/// Registries behind a proxy or a path prefix name another host (Quay), scheme or path (Artifactory, Nexus) than the
+/// one that works, and no other place has any business in this listing: nobody can send the client elsewhere by a link.
+pub(super) fn next(page: &Url, headers: &HeaderMap) -> Option<Url> {
+    let lines = headers.get_all(LINK).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let target = lines.flat_map(links).find(Link::is_next)?.target;
+    let target = target.split_once('#').map_or(target, |(target, _)| target);
+    let query = target.split_once('?').map(|(_, query)| query);
     let mut next = page.clone();
-    next.set_query(link.query());
-    Ok(Some(next))
+    if let Some(last) = query.and_then(last)
+        && headers.contains_key(ARTIFACTORY)
+    {
+        // The rest of its query is not to be relied on.
+        let kept = page.query().unwrap_or_default().split('&').filter(|param| !param.is_empty() && !param.starts_with("last="));
+        next.set_query(Some(&kept.chain([last]).collect::<Vec<_>>().join("&")));
+    } else {
+        next.set_query(query);
+    }
+    Some(next)
+}
+
+/// Finds the cursor of a query, as `last=…`.
+fn last(query: &str) -> Option<&str> {
+    query.split('&').find(|param| param.starts_with("last="))
 }
 
 struct Link<'a> {
@@ -77,16 +86,19 @@ mod tests {
 
     const PAGE: &str = "https://r.example/v2/a/b/tags/list?n=2";
 
-    fn read(lines: &[&str]) -> Result<Option<String>, String> {
-        let mut headers = HeaderMap::new();
+    fn read(lines: &[&str]) -> Option<String> {
+        read_with(lines, HeaderMap::new())
+    }
+
+    fn read_with(lines: &[&str], mut headers: HeaderMap) -> Option<String> {
         for line in lines {
             headers.append(LINK, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        next(&Url::parse(PAGE).unwrap(), &headers).map(|url| url.map(|url| url.to_string())).map_err(|cause| cause.to_string())
+        next(&Url::parse(PAGE).unwrap(), &headers).map(|url| url.to_string())
     }
 
     #[test]
-    fn forms_seen_at_real_registries() {
+    fn t1_forms_seen_at_real_registries() {
         for (line, query) in [
             (r#"</v2/a/b/tags/list?last=x&n=2>; rel="next""#, "last=x&n=2"),
             (r#"<tags/list?last=x>; rel="next""#, "last=x"),
@@ -100,42 +112,55 @@ mod tests {
             (r#"</first>; rel="prev", </v2/a/b/tags/list?last=x>; title="a, b"; rel="last next""#, "last=x"),
             (r#"</wrong/path/tags/list?last=x>; rel="next""#, "last=x"),
         ] {
-            assert_eq!(read(&[line]), Ok(Some(format!("https://r.example/v2/a/b/tags/list?{query}"))), "{line}");
+            assert_eq!(read(&[line]), Some(format!("https://r.example/v2/a/b/tags/list?{query}")), "{line}");
         }
-        assert_eq!(
-            read(&[r#"</v2/x>; rel="prev""#, r#"<?last=y>; rel="next""#]),
-            Ok(Some("https://r.example/v2/a/b/tags/list?last=y".into()))
-        );
+        assert_eq!(read(&[r#"</v2/x>; rel="prev""#, r#"<?last=y>; rel="next""#]), Some("https://r.example/v2/a/b/tags/list?last=y".into()));
     }
 
     #[test]
     fn no_next_page() {
         for lines in [&[][..], &[""], &[r#"</v2/x>; rel="prev""#], &["</v2/x>"], &["<"], &[r#"</v2/x; rel="next""#], &[",,;"]] {
-            assert_eq!(read(lines), Ok(None), "{lines:?}");
+            assert_eq!(read(lines), None, "{lines:?}");
         }
     }
 
     #[test]
-    fn a_next_link_to_another_host_port_or_scheme_is_refused() {
-        for target in [
-            "https://evil.example/v2/a/b/tags/list?last=x",
-            "https://r.example:444/v2/a/b/tags/list?last=x",
-            "http://r.example/v2/a/b/tags/list?last=x",
+    fn t1_whatever_place_a_link_names_the_listing_stays_where_it_began() {
+        for place in [
+            "https://evil.example/v2/a/b/tags/list",
+            "https://r.example:444/v2/a/b/tags/list",
+            "http://r.example/v2/a/b/tags/list",
             "//evil.example/v2/a/b/tags/list",
             "\\\\evil.example\\v2",
             "https://user@r.example/v2/a/b/tags/list",
             "file:///etc/passwd",
+            "/repository/docker/v2/a/b/tags/list",
+            "../../../other/tags/list",
+            "http://[::bad",
         ] {
-            let error = read(&[&format!(r#"<{target}>; rel="next""#)]).unwrap_err();
-            assert!(error.contains("not where it began"), "{target}: {error}");
+            let next = read(&[&format!(r#"<{place}?last=x#frag>; rel="next""#)]);
+            assert_eq!(next.as_deref(), Some("https://r.example/v2/a/b/tags/list?last=x"), "{place}");
+        }
+    }
+
+    #[test]
+    fn t22_of_artifactory_only_the_cursor_is_taken() {
+        let artifactory = || HeaderMap::from_iter([(ARTIFACTORY.parse().unwrap(), HeaderValue::from_static("7.90.1"))]);
+        for (line, query) in [
+            (r#"</v2/wrong/tags/list?last=x%2F&n=50>; rel="next""#, "n=2&last=x%2F"),
+            (r#"</artifactory/api/docker/a/v2/b/tags/list?n=50&last=10000>; rel="next""#, "n=2&last=10000"),
+            (r#"</v2/wrong/tags/list?next_page=x>; rel="next""#, "next_page=x"),
+        ] {
+            let next = read_with(&[line], artifactory());
+            assert_eq!(next, Some(format!("https://r.example/v2/a/b/tags/list?{query}")), "{line}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_header_makes_it_panic_or_leave_the_origin(line in r#"[ -~]{0,60}|<[^\n]{0,30}>; ?rel="?next"?"#) {
+        fn no_header_makes_it_panic_or_leave_the_place(line in r#"[ -~]{0,60}|<[^\n]{0,30}>; ?rel="?next"?"#) {
             if HeaderValue::from_bytes(line.as_bytes()).is_ok()
-                && let Ok(Some(next)) = read(&[&line])
+                && let Some(next) = read(&[&line])
             {
                 prop_assert!(next.starts_with("https://r.example/v2/a/b/tags/list"), "{next}");
             }

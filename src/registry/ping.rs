@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use super::challenge::{self, Challenge};
 use super::credential::Credential;
 use super::error::Cause;
+use super::host::lock;
 use super::session::Session;
 use super::wire::{self, Request};
 
@@ -27,6 +28,8 @@ pub enum Greeting {
         /// The user.
         username: String,
     },
+    /// It took a token, got with an identity token.
+    Identity,
     /// It took the token of the policy file.
     FixedToken,
 }
@@ -38,6 +41,7 @@ impl fmt::Display for Greeting {
             Self::Anonymous => f.write_str("anonymous"),
             Self::Password { username } => write!(f, "as {username}, by password"),
             Self::Token { username } => write!(f, "as {username}, by token"),
+            Self::Identity => f.write_str("by identity token"),
             Self::FixedToken => f.write_str("by the given token"),
         }
     }
@@ -45,7 +49,7 @@ impl fmt::Display for Greeting {
 
 pub(super) async fn ping(session: &Session<'_>) -> Result<Greeting, Cause> {
     let request = Request::greeting(session.host);
-    let credential = session.credentials.find(session.host, None).await?;
+    let credential = session.credentials.find(session.host, None).await?.map(|found| found.credential);
     if credential.is_none() {
         let answer = wire::send(session.host, &request, None).await?;
         return match answer.status {
@@ -62,10 +66,12 @@ pub(super) async fn ping(session: &Session<'_>) -> Result<Greeting, Cause> {
     if answer.is_web_page() {
         return Err(Cause::WebPage { expected: "a registry's greeting" });
     }
-    Ok(match (credential, session.host.challenge()) {
+    let challenge = lock(&session.host.challenges).get(None).cloned();
+    Ok(match (credential, challenge) {
         (Some(Credential::Bearer(_)), _) => Greeting::FixedToken,
         (Some(Credential::Basic { username, .. }), Some(Challenge::Basic)) => Greeting::Password { username },
         (Some(Credential::Basic { username, .. }), Some(Challenge::Bearer { .. })) => Greeting::Token { username },
+        (Some(Credential::Identity(_)), Some(_)) => Greeting::Identity,
         (None, _) | (_, None) => Greeting::Open,
     })
 }

@@ -3,19 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Certificate;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Certificate, Identity, Proxy};
 use rustls::AlertDescription;
 
+use super::config::ClientCert;
 use super::error::{Cause, Innermost};
+use super::proxy::Route;
 use super::trust;
 
 /// How long a connection may take to be made; a whole request has its own deadline.
 const CONNECT: Duration = Duration::from_secs(10);
 /// A bundle of all public authorities is 250 KB.
-const LARGEST_CA_FILE: u64 = 4 * 1024 * 1024;
+const LARGEST_PEM_FILE: u64 = 4 * 1024 * 1024;
 
 /// Makes *ring* the process's cryptography; does nothing the second time.
 pub fn install_crypto_provider() {
@@ -23,8 +27,8 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Builds a client that trusts the system's authorities and those in `ca_file`.
-pub(super) fn client(ca_file: Option<&Path>) -> Result<reqwest::Client, Cause> {
+/// Builds a client that trusts the system's authorities and these, shows `identity` to who asks for one, and goes by `route`.
+pub(super) fn client(authorities: &[Certificate], identity: Option<Identity>, route: &Arc<Route>) -> Result<reqwest::Client, Cause> {
     install_crypto_provider();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("tagboat/", env!("CARGO_PKG_VERSION")))
@@ -32,33 +36,74 @@ pub(super) fn client(ca_file: Option<&Path>) -> Result<reqwest::Client, Cause> {
         // Followed by hand, so that every hop is checked and no credential goes along.
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .dns_resolver(Resolver);
-    if let Some(path) = ca_file {
-        builder = builder.tls_certs_merge(certificates(path).map_err(|cause| Cause::CaFile { path: path.to_owned(), cause })?);
+        .dns_resolver(Resolver(system))
+        // Not the environment's, which the library would read by itself.
+        .no_proxy();
+    if **route != Route::Direct {
+        let route = Arc::clone(route);
+        builder = builder.proxy(Proxy::custom(move |to| route.proxy(to).map(|proxy| proxy.expose().clone())));
+    }
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_merge(authorities.iter().cloned());
+    }
+    if let Some(identity) = identity {
+        builder = builder.identity(identity);
     }
     builder.build().map_err(|error| Cause::Client(Innermost::new(error)))
 }
 
-fn certificates(path: &Path) -> io::Result<Vec<Certificate>> {
-    let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_owned());
-    let mut pem = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(std::fs::File::open(path)?, LARGEST_CA_FILE + 1), &mut pem)?;
-    if pem.len() as u64 > LARGEST_CA_FILE {
-        return Err(invalid("it is larger than 4 MiB"));
-    }
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| invalid("it is not in PEM form"))?;
-    if certificates.is_empty() { Err(invalid("it holds no certificate")) } else { Ok(certificates) }
+/// Reads a file of certificates.
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, Cause> {
+    let read = || {
+        let certificates = Certificate::from_pem_bundle(&pem(path)?).map_err(|_| invalid("it is not in PEM form"))?;
+        if certificates.is_empty() { Err(invalid("it holds no certificate")) } else { Ok(certificates) }
+    };
+    read().map_err(|cause| Cause::CaFile { path: path.to_owned(), cause })
 }
 
-/// The system's name resolution, without the addresses at which clouds give out credentials:
-/// a registry may name any host as its token server or the target of a redirect.
-struct Resolver;
+/// Reads a client certificate and its key.
+pub(super) fn identity(pair: &ClientCert) -> Result<Identity, Cause> {
+    let fail = |path: &Path, cause| Cause::ClientCert { path: path.to_owned(), cause };
+    let read = |path: &Path, kind: &str, missing: &str| {
+        let pem = pem(path).map_err(|cause| fail(path, cause))?;
+        // The library names neither the file nor what is wrong with it.
+        let there = String::from_utf8_lossy(&pem).lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(kind));
+        if there { Ok(pem) } else { Err(fail(path, invalid(missing))) }
+    };
+    let mut both = read(&pair.key, "PRIVATE KEY-----", "it holds no private key in PEM form")?;
+    both.push(b'\n');
+    both.extend(read(&pair.cert, "CERTIFICATE-----", "it holds no certificate in PEM form")?);
+    Identity::from_pem(&both).map_err(|_| fail(&pair.cert, invalid("it or its key is not in PEM form")))
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
+}
+
+fn pem(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(std::fs::File::open(path)?, LARGEST_PEM_FILE + 1), &mut pem)?;
+    if pem.len() as u64 > LARGEST_PEM_FILE { Err(invalid("it is larger than 4 MiB")) } else { Ok(pem) }
+}
+
+type Lookup = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Name resolution without the addresses that no registry has: those at which clouds give out credentials, link-local
+/// ones and the like. A registry may name any host as its token server or as the target of a redirect.
+///
+/// A registry that is configured by such an address is not resolved and so not affected. Nor are names that a proxy resolves.
+struct Resolver(Lookup);
+
+fn system(name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        // Brackets come along where an IPv6 address is to be told to a SOCKS proxy.
+        let found = (self.0)(name.as_str().trim_start_matches('[').trim_end_matches(']').to_owned());
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(|address| !trust::is_metadata(address.ip())).collect();
+            let found: Vec<SocketAddr> = found.await?.into_iter().filter(|address| !trust::is_forbidden(address.ip())).collect();
             if found.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "the name leads to no address that may be used").into());
             }
@@ -113,4 +158,43 @@ pub(super) fn fault(error: &reqwest::Error) -> Fault {
         cause = error.source();
     }
     Fault::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolve(lookup: Lookup) -> Result<Vec<String>, String> {
+        let name = "registry.example.com".parse().unwrap();
+        let found = Resolver(lookup).resolve(name).await.map_err(|error| error.to_string())?;
+        Ok(found.map(|address| address.ip().to_string()).collect())
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_metadata_or_link_local_addresses_is_not_followed_there() {
+        let addresses = |_: String| -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+            let forbidden = [
+                "169.254.169.254",
+                "169.254.0.1",
+                "fe80::1",
+                "fd00:ec2::254",
+                "::ffff:169.254.169.254",
+                "0.0.0.0",
+                "::",
+                "100.100.100.200",
+            ];
+            Box::pin(std::future::ready(Ok(forbidden.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect())))
+        };
+        assert_eq!(resolve(addresses).await, Err("the name leads to no address that may be used".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn private_and_loopback_addresses_are_where_people_host_their_own() {
+        let addresses = |name: String| -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+            assert_eq!(name, "registry.example.com");
+            let mixed = ["10.0.0.1", "169.254.169.254", "fd12::1", "127.0.0.1", "192.0.2.1"];
+            Box::pin(std::future::ready(Ok(mixed.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect())))
+        };
+        assert_eq!(resolve(addresses).await.unwrap(), ["10.0.0.1", "fd12::1", "127.0.0.1", "192.0.2.1"]);
+    }
 }

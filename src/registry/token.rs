@@ -1,21 +1,25 @@
-//! Tokens: how they are fetched, kept and thrown away (distribution's token specification).
+//! Tokens: how they are fetched (distribution's token specification, in its GET and its OAuth 2.0 form) and how long they live.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::Method;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use tokio::time::Instant;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::image::Registry;
-use crate::redact::Secret;
+use crate::redact::{Redactor, Secret};
 
-use super::credential::Credential;
+use super::credential::{Credential, CredentialSource, Found, basic};
 use super::error::{Cause, Refusal, Server};
-use super::host::{Host, lock};
+use super::host::Host;
+use super::keep::{Fit, Keeper, Manners};
 use super::trust;
-use super::wire::{self, Request};
+use super::wire::{self, Answer, Authorization, Carrier, Request};
 
 /// What a token lives if its server does not say, and the least that the specification allows.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
@@ -25,8 +29,12 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 const MARGIN: Duration = Duration::from_secs(10);
 /// Tokens are long where they list many rights; none is longer than servers take in a header.
 const LARGEST_ANSWER: usize = 128 * 1024;
-/// From how many tokens on the dead ones are swept out.
-const SWEEP: usize = 1024;
+/// Each is for one repository, and one too many is soon made: a failure is told to those who waited for it, no longer.
+const MANNERS: Manners = Manners { after_failure: Duration::ZERO, between_refusals: Duration::ZERO };
+/// Who we are, where a token server asks for it.
+const CLIENT: &str = "tagboat";
+/// The user beside whom Azure's registries take an identity token for a password.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// For what a token is good.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,111 +47,80 @@ pub(super) struct Key {
 }
 
 /// The tokens of all registries.
-#[derive(Default)]
-pub(super) struct Tokens {
-    slots: Mutex<Slots>,
-}
+pub(super) struct Tokens(Keeper<Key, Token>);
 
-#[derive(Default)]
-struct Slots {
-    map: HashMap<Key, Arc<Slot>>,
-    sweep_at: usize,
-}
-
-/// One token; whoever holds the lock fetches it, the others wait.
-#[derive(Default)]
-struct Slot {
-    state: tokio::sync::Mutex<State>,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Empty,
-    Good(Token),
-    /// Shared with those who were waiting, so that a thousand do not fail one after the other.
-    Failed {
-        at: Instant,
-        cause: Arc<Cause>,
-    },
-}
-
+#[derive(Clone)]
 struct Token {
     token: Secret,
+    /// With what it was got.
     credential: Option<Credential>,
-    until: Instant,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(Keeper::new(MANNERS))
+    }
 }
 
 impl Tokens {
     /// Returns a token for `key`, from the cache or from its server. `refused` is one that the registry did not take.
-    pub(super) async fn get(
-        &self,
-        host: &Host,
-        key: &Key,
-        credential: Option<&Credential>,
-        refused: Option<&Secret>,
-    ) -> Result<Secret, Cause> {
-        let slot = self.slot(key);
-        let asked = Instant::now();
-        let mut state = slot.state.lock().await;
-        match &*state {
-            State::Good(kept) if kept.serves(credential, refused) => return Ok(kept.token.clone()),
-            State::Failed { at, cause } if *at > asked => return Err(Cause::Shared(Arc::clone(cause))),
-            _ => {}
-        }
-        *state = State::Empty;
-        match fetch(host, key, credential).await {
-            Ok((token, life)) => {
-                *state = State::Good(Token { token: token.clone(), credential: credential.cloned(), until: Instant::now() + life });
-                Ok(token)
-            }
-            Err(cause) => {
-                let cause = Arc::new(cause);
-                *state = State::Failed { at: Instant::now(), cause: Arc::clone(&cause) };
-                Err(Cause::Shared(cause))
-            }
-        }
-    }
-
-    fn slot(&self, key: &Key) -> Arc<Slot> {
-        let mut slots = lock(&self.slots);
-        if let Some(slot) = slots.map.get(key) {
-            return Arc::clone(slot);
-        }
-        if slots.map.len() >= slots.sweep_at.max(SWEEP) {
-            let now = Instant::now();
-            slots
-                .map
-                .retain(|_, slot| slot.state.try_lock().map_or(true, |state| matches!(&*state, State::Good(kept) if kept.until > now)));
-            slots.sweep_at = slots.map.len() * 2;
-        }
-        let slot = Arc::<Slot>::default();
-        slots.map.insert(key.clone(), Arc::clone(&slot));
-        slot
+    pub(super) async fn get(&self, host: &Host, key: &Key, found: Option<&Found>, refused: Option<&Secret>) -> Result<Secret, Cause> {
+        let credential = found.map(|found| &found.credential);
+        let kept = self.0.get(
+            key,
+            |kept| kept.fit(credential, refused),
+            || async {
+                let (token, life) = fetch(host, key, found).await?;
+                Ok((Token { token, credential: credential.cloned() }, Instant::now() + life))
+            },
+        );
+        kept.await.map(|kept| kept.token)
     }
 }
 
 impl Token {
-    fn serves(&self, credential: Option<&Credential>, refused: Option<&Secret>) -> bool {
-        Instant::now() < self.until && self.credential.as_ref() == credential && refused != Some(&self.token)
+    fn fit(&self, credential: Option<&Credential>, refused: Option<&Secret>) -> Fit {
+        match () {
+            () if self.credential.as_ref() != credential => Fit::Other,
+            () if refused == Some(&self.token) => Fit::Refused,
+            () => Fit::Good,
+        }
     }
 }
 
-async fn fetch(host: &Host, key: &Key, credential: Option<&Credential>) -> Result<(Secret, Duration), Cause> {
-    let mut url = trust::realm(&key.realm, &host.base, &host.config.token_hosts, credential.is_some())?;
-    {
-        let mut query = url.query_pairs_mut();
-        for (name, value) in [("service", &key.service), ("scope", &key.scope)] {
-            if let Some(value) = value {
-                query.append_pair(name, value);
+/// Asks a token server, in a second way if it does not know the first.
+///
+/// With a password GET goes first, since every server knows it, and POST only where there is nothing to GET. An identity
+/// token is made for POST; servers that do not know that answer 404 or 405, but 400 and 401 have been seen, too (as
+/// containerd lists them), so after these it is tried as a password. To both ways go the same server and the same secret.
+async fn fetch(host: &Host, key: &Key, found: Option<&Found>) -> Result<(Secret, Duration), Cause> {
+    let realm = trust::realm(&key.realm, &host.base, &host.config.token_hosts, found.is_some())?;
+    let server = wire::name(&realm);
+    let ask = |way| async { ask(host, &realm, key, way).await.map_err(|cause| of_token_server(cause, &server)) };
+    let mut answer = match found {
+        None => ask(Way::Get(None)).await?,
+        Some(Found { credential, source, .. }) => {
+            let (first, second, unknown): (_, _, &[u16]) = match credential {
+                Credential::Basic { username, password } => {
+                    let form = key.form("password", &[("username", username)], ("password", password), source);
+                    (Way::Get(Some(basic(username, password, source)?)), Way::Post(form), &[404, 405])
+                }
+                Credential::Identity(token) | Credential::Bearer(token) => {
+                    let form = key.form("refresh_token", &[], ("refresh_token", token), source);
+                    (Way::Post(form), Way::Get(Some(basic(NOBODY, token, source)?)), &[400, 401, 404, 405])
+                }
+            };
+            let answer = ask(first).await?;
+            if unknown.contains(&answer.status.as_u16()) {
+                let again = ask(second).await?;
+                // Of two refusals the one that is about the credential is told.
+                let is_about_the_way = |status| matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+                if again.status.is_success() || is_about_the_way(answer.status) { again } else { answer }
+            } else {
+                answer
             }
         }
-    }
-    let server = wire::name(&url);
-    let authorization = credential.map(Credential::authorization).transpose()?;
-    let what = "the token server's answer";
-    let request = Request { method: Method::GET, url, accept: "application/json", what, limit: LARGEST_ANSWER, follow_redirects: false };
-    let answer = wire::send(host, &request, authorization.as_ref()).await.map_err(|cause| of_token_server(cause, &server))?;
+    };
     if !answer.status.is_success() {
         return Err(of_token_server(answer.refused(), &server));
     }
@@ -151,8 +128,48 @@ async fn fetch(host: &Host, key: &Key, credential: Option<&Credential>) -> Resul
         return Err(Cause::WebPage { expected: "a token" });
     }
     // The parser's message could quote the answer, which is a secret.
-    let answer: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| Cause::NoToken { host: server.clone() })?;
+    let answer: TokenAnswer =
+        serde_json::from_slice(&std::mem::take(&mut answer.body)).map_err(|_| Cause::NoToken { host: server.clone() })?;
     answer.read().ok_or(Cause::NoToken { host: server })
+}
+
+/// How a token server is asked.
+enum Way {
+    /// With everything in the query, and the credential as for Basic authentication.
+    Get(Option<Authorization>),
+    /// With everything in a form (OAuth 2.0).
+    Post(Authorization),
+}
+
+async fn ask(host: &Host, realm: &Url, key: &Key, way: Way) -> Result<Answer, Cause> {
+    let mut url = realm.clone();
+    let (method, authorization) = match way {
+        Way::Get(authorization) => {
+            url.query_pairs_mut().extend_pairs(key.params());
+            (Method::GET, authorization)
+        }
+        Way::Post(form) => (Method::POST, Some(form)),
+    };
+    let what = "the token server's answer";
+    let request =
+        Request { method, url, accept: "application/json", what, limit: LARGEST_ANSWER, follow_redirects: false, if_none_match: None };
+    wire::send(host, &request, authorization.as_ref()).await
+}
+
+impl Key {
+    fn params(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("service", &self.service), ("scope", &self.scope)].into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    fn form(&self, grant: &str, others: &[(&str, &str)], secret: (&str, &Secret), source: &Arc<CredentialSource>) -> Authorization {
+        let (name, secret) = (secret.0, secret.1.clone());
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", grant).append_pair("client_id", CLIENT).append_pair("access_type", "online");
+        form.extend_pairs(self.params()).extend_pairs(others).append_pair(name, secret.expose());
+        let encoded = Secret::new(byte_serialize(secret.expose().as_bytes()).collect::<String>());
+        let carrier = Carrier::Form(Secret::new(form.finish()));
+        Authorization { carrier, redactor: Redactor::new([secret, encoded]), source: Some(source.clone()) }
+    }
 }
 
 fn of_token_server(cause: Cause, server: &str) -> Cause {
@@ -178,7 +195,8 @@ impl TokenAnswer {
         let seconds = match self.expires_in {
             Some(serde_json::Value::Number(number)) => number.as_f64(),
             Some(serde_json::Value::String(text)) => text.trim().parse().ok(),
-            _ => None,
+            // Azure and Quay leave it out, but their tokens tell.
+            _ => life_of_jwt(&token),
         };
         let life = seconds
             .filter(|seconds: &f64| seconds.is_finite())
@@ -195,6 +213,20 @@ pub(super) fn fuzz(body: &[u8]) {
     assert!((DEFAULT_LIFE - MARGIN..=LONGEST_LIFE - MARGIN).contains(&life), "{life:?}");
 }
 
+/// Reads how many seconds a token lives, if it is one that says so (RFC 7519, 4.1). It is not checked: its own server gave it.
+fn life_of_jwt(token: &str) -> Option<f64> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: f64,
+        iat: Option<f64>,
+    }
+    let [_, claims, _] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
+    let Claims { exp, iat } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?).ok()?;
+    // By the server's own clock, where it tells; ours may be wrong.
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    Some(exp - iat.unwrap_or_else(now))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,46 +236,73 @@ mod tests {
         answer.read().map(|(token, life)| (token.expose().to_owned(), life.as_secs()))
     }
 
-    fn key(name: &str) -> Key {
-        let registry = Registry::parse("registry.example.com").unwrap();
-        Key { registry, realm: "https://auth.example.com/".to_owned(), service: None, scope: Some(format!("repository:{name}:pull")) }
-    }
-
     #[test]
-    fn a_token_serves_until_it_is_old_or_refused_or_another_credential_is_used() {
+    fn a_token_serves_only_with_the_credential_it_was_got_with_and_until_it_is_refused() {
         let secret = |text: &str| Secret::new(text);
         let bot = |password| Some(Credential::Basic { username: "bot".to_owned(), password: secret(password) });
-        let token = |until| Token { token: secret("t"), credential: bot("old"), until };
-        let later = token(Instant::now() + Duration::from_secs(60));
-        assert!(later.serves(bot("old").as_ref(), None));
-        assert!(later.serves(bot("old").as_ref(), Some(&secret("another"))));
-        assert!(!later.serves(bot("old").as_ref(), Some(&secret("t"))));
-        assert!(!later.serves(bot("new").as_ref(), None));
-        assert!(!later.serves(None, None));
-        assert!(!token(Instant::now()).serves(bot("old").as_ref(), None));
+        let token = Token { token: secret("t"), credential: bot("old") };
+        assert_eq!(token.fit(bot("old").as_ref(), None), Fit::Good);
+        assert_eq!(token.fit(bot("old").as_ref(), Some(&secret("another"))), Fit::Good);
+        assert_eq!(token.fit(bot("old").as_ref(), Some(&secret("t"))), Fit::Refused);
+        assert_eq!(token.fit(bot("new").as_ref(), None), Fit::Other);
+        assert_eq!(token.fit(None, None), Fit::Other);
     }
 
     #[test]
-    fn dead_tokens_do_not_pile_up() {
-        let tokens = Tokens::default();
-        let until = Instant::now() + Duration::from_secs(60);
-        let alive = tokens.slot(&key("alive"));
-        *alive.state.try_lock().unwrap() = State::Good(Token { token: Secret::new("t"), credential: None, until });
-        for n in 0..10 * SWEEP {
-            tokens.slot(&key(&n.to_string()));
+    fn a3_a_token_without_expires_in_tells_its_life_itself() {
+        let jwt = |claims: &str| format!(r#"{{"access_token":"e30.{}.x"}}"#, URL_SAFE_NO_PAD.encode(claims));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        for (claims, life) in [
+            (r#"{"iat":1700000000,"exp":1700004500}"#.to_owned(), 4490),
+            (r#"{"iat":1700000000,"exp":1700000001}"#.to_owned(), 50),
+            (r#"{"iat":0,"exp":1e300}"#.to_owned(), 24 * 3600 - 10),
+            (r#"{"exp":1700004500}"#.to_owned(), 50),
+            (r#"{"exp":"soon"}"#.to_owned(), 50),
+            ("rubbish".to_owned(), 50),
+        ] {
+            assert_eq!(read(&jwt(&claims)).unwrap().1, life, "{claims}");
         }
-        assert!(lock(&tokens.slots).map.len() <= SWEEP);
-        assert!(Arc::ptr_eq(&alive, &tokens.slot(&key("alive"))));
+        let life = read(&jwt(&format!(r#"{{"exp":{}}}"#, now + 1000))).unwrap().1;
+        assert!((980..=990).contains(&life), "{life}");
+        for no_jwt in ["a.b", "a.b.c.d", "..", "a.!.c"] {
+            assert_eq!(read(&format!(r#"{{"token":"{no_jwt}"}}"#)), Some((no_jwt.to_owned(), 50)));
+        }
+        let said = format!(r#"{{"token":"e30.{}.x","expires_in":300}}"#, URL_SAFE_NO_PAD.encode(r#"{"iat":0,"exp":4500}"#));
+        assert_eq!(read(&said).unwrap().1, 290);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a3_a_token_of_unknown_life_is_fetched_again_before_a_minute_is_over() {
+        let (keeper, fetched) = (Keeper::<(), u32>::new(MANNERS), std::cell::Cell::new(0));
+        let life = Duration::from_secs(read(r#"{"token":"t"}"#).unwrap().1);
+        let get = || {
+            keeper.get(
+                &(),
+                |_| Fit::Good,
+                || async {
+                    fetched.set(fetched.get() + 1);
+                    Ok((fetched.get(), Instant::now() + life))
+                },
+            )
+        };
+        assert_eq!(get().await.unwrap(), 1);
+        tokio::time::advance(Duration::from_secs(39)).await;
+        assert_eq!(get().await.unwrap(), 1);
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(get().await.unwrap(), 2);
     }
 
     #[test]
-    fn answers_seen_at_real_token_servers() {
+    fn a2_a3_a4_answers_seen_at_real_token_servers() {
         for (json, token, life) in [
             (r#"{"token":"t","expires_in":300,"issued_at":"2026-01-01T00:00:00Z"}"#, "t", 290),
             (r#"{"access_token":"t"}"#, "t", 50),
             (r#"{"token":"","access_token":"t","expires_in":"300"}"#, "t", 290),
             (r#"{"token":"t","access_token":"","issued_at":"garbage"}"#, "t", 50),
             (r#"{"token":"t","access_token":null,"expires_in":null}"#, "t", 50),
+            (r#"{"token":"t","expires_in":300,"issued_at":"2099-01-01T00:00:00Z"}"#, "t", 290),
+            (r#"{"token":"t","expires_in":300,"issued_at":"1999-01-01T00:00:00Z"}"#, "t", 290),
+            (r#"{"token":"t","expires_in":300,"issued_at":7}"#, "t", 290),
             (r#"{"token":"t","expires_in":0}"#, "t", 50),
             (r#"{"token":"t","expires_in":-1}"#, "t", 50),
             (r#"{"token":"t","expires_in":1e12}"#, "t", 24 * 3600 - 10),

@@ -19,12 +19,27 @@ const TOKEN_SERVERS: [(&str, &str); 3] = [
 ];
 
 /// Where clouds give out credentials to whoever asks from inside.
-const METADATA: [IpAddr; 4] = [
+const METADATA: [IpAddr; 9] = [
+    // nearly all
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    // AWS: containers, pods, IPv6
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Google, IPv6
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    // Alibaba
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    // Azure's host agent
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    // Oracle
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
 ];
+
+/// Their names. Look-ups leave out the addresses above, but behind a proxy it is the proxy that looks a name up.
+const METADATA_NAMES: [&str; 5] =
+    ["metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com", "metadata"];
 
 /// Says whether clouds give out credentials at this address.
 pub(super) fn is_metadata(address: IpAddr) -> bool {
@@ -34,7 +49,7 @@ pub(super) fn is_metadata(address: IpAddr) -> bool {
 /// Says whether no registry can name this address in good faith: link-local, unspecified or a metadata service.
 ///
 /// Private networks are fine: that is where people host their own.
-fn is_forbidden(address: IpAddr) -> bool {
+pub(super) fn is_forbidden(address: IpAddr) -> bool {
     let address = plain(address);
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
@@ -43,16 +58,20 @@ fn is_forbidden(address: IpAddr) -> bool {
     link_local || address.is_unspecified() || is_metadata(address)
 }
 
-/// Takes an IPv4 address out of its IPv6 disguises (v4-mapped, NAT64).
+/// Takes an IPv4 address out of its IPv6 disguises: v4-mapped, v4-compatible, v4-translated, NAT64 (well-known and local) and 6to4.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
-    if let Some(v4) = v6.to_ipv4_mapped() {
-        return IpAddr::V4(v4);
-    }
-    match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))),
-        _ => address,
-    }
+    let (high, low) = match v6.segments() {
+        // `::` and `::1` are no disguises.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => return address,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => (high, low),
+        _ => return address,
+    };
+    IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
 fn address(url: &Url) -> Option<IpAddr> {
@@ -63,13 +82,18 @@ fn address(url: &Url) -> Option<IpAddr> {
     }
 }
 
+/// Returns the host's name without the dot at its end; none for an address.
+fn host_name(url: &Url) -> Option<&str> {
+    match url.host()? {
+        Host::Domain(name) => Some(name.trim_end_matches('.')),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        _ => address(url).is_some_and(|address| plain(address).is_loopback()),
+    match host_name(url) {
+        Some(name) => name == "localhost" || name.ends_with(".localhost"),
+        None => address(url).is_some_and(|address| plain(address).is_loopback()),
     }
 }
 
@@ -81,7 +105,7 @@ fn check_target(target: &Url, registry: &Url) -> Result<(), &'static str> {
     if !target.username().is_empty() || target.password().is_some() {
         return Err("it holds a user name");
     }
-    if address(target).is_some_and(is_forbidden) {
+    if address(target).is_some_and(is_forbidden) || host_name(target).is_some_and(|name| METADATA_NAMES.contains(&name)) {
         return Err("it is a link-local or metadata address");
     }
     if is_loopback(target) && !is_loopback(registry) {
@@ -102,6 +126,8 @@ pub(super) fn redirect(from: &Url, location: &str, registry: &Url) -> Result<Url
 }
 
 /// Reads a challenge's realm and says whether the token server may be asked, with a credential if `secret`.
+///
+/// It has to be a whole URL, as the token specification has it: a relative one is no address that anybody meant.
 pub(super) fn realm(text: &str, registry: &Url, token_hosts: &[String], secret: bool) -> Result<Url, Cause> {
     let refuse = |reason, listable| Cause::Realm { realm: show(text), reason, listable };
     let realm = Url::parse(text).map_err(|_| refuse("it is no web address", false))?;
@@ -157,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_goes_only_to_token_servers_of_the_registry() {
+    fn a9_a_credential_goes_only_to_token_servers_of_the_registry() {
         for (realm, registry) in [
             ("https://ghcr.io/token", "https://ghcr.io/v2/"),
             ("https://auth.docker.io/token", "https://registry-1.docker.io/v2/"),
@@ -195,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_realm_at_a_bad_place_is_refused_with_and_without_credential() {
+    fn a9_a_realm_at_a_bad_place_is_refused_with_and_without_credential() {
         for bad in [
             "",
             "/token",
@@ -214,6 +240,26 @@ mod tests {
             "https://[::]/",
             "https://[fe80::1]/",
             "https://[fd00:ec2::254]/",
+            "https://[fd00:ec2::23]/",
+            "https://[fd20:ce::254]/",
+            "https://[::169.254.169.254]/",
+            "https://[::ffff:0:169.254.169.254]/",
+            "https://[64:ff9b:1::a9fe:a9fe]/",
+            "https://[2002:a9fe:a9fe::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[2002:7f00:1::]/",
+            "https://[fe80::1%25eth0]/",
+            "https://[fe80::1%eth0]/",
+            "https://168.63.129.16/",
+            "https://192.0.0.192/",
+            "https://169.254.170.23/",
+            "https://0xa9fea9fe/",
+            "https://0251.0376.0251.0376/",
+            "https://metadata.google.internal/computeMetadata/v1/",
+            "https://METADATA.google.internal./",
+            "https://metadata/",
+            "//ghcr.io/token",
+            "https:ghcr.io@evil.example/token",
             "https://100.100.100.200/",
             "https://127.0.0.1/token",
             "https://[::1]/token",
@@ -224,6 +270,25 @@ mod tests {
                 let message = ask(bad, "https://ghcr.io/v2/", secret).unwrap_err();
                 assert!(!message.contains("credential was not sent"), "{bad}: {message}");
             }
+        }
+    }
+
+    /// What the resolver leaves out of what a name leads to.
+    #[test]
+    fn metadata_addresses_are_known_in_every_disguise() {
+        for metadata in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "100.100.100.200",
+        ] {
+            assert!(is_metadata(metadata.parse().unwrap()), "{metadata}");
+        }
+        for other in ["::", "::1", "127.0.0.1", "10.0.0.5", "169.254.1.1", "fd12::1", "2001:db8::1", "64:ff9b::10.0.0.5"] {
+            assert!(!is_metadata(other.parse().unwrap()), "{other}");
         }
     }
 

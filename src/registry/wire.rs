@@ -1,27 +1,29 @@
 //! One request and its answer: limits, deadline, redirects, retries. Knows nothing of tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use oci_distribution::errors::{OciEnvelope, OciErrorCode};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::redact::Redactor;
-use crate::retry::parse_retry_after;
+use crate::redact::{Redactor, Secret};
 
+use super::connect::Clients;
+use super::credential::CredentialSource;
 use super::error::{Cause, Innermost, Refusal, Server};
-use super::host::{Host, LONGEST_PAUSE};
-use super::{tls, trust};
+use super::gate::LONGEST_PAUSE;
+use super::host::Host;
+use super::limits::{self, Throttling};
+use super::{challenge, tls, trust};
 
 /// Tries at one request; more are the engine's to make, later.
 const ATTEMPTS: u32 = 4;
 /// All waits between the tries of one request together.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A registry that asks for more than a day is asked again after a day.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Hops: registry, storage, its mirror, and some to spare.
 const REDIRECTS: usize = 5;
 /// As much of a refusal is read as a person could.
@@ -30,6 +32,7 @@ const REFUSAL_BODY: usize = 16 * 1024;
 const REFUSAL_MESSAGE: usize = 200;
 
 /// A request to be made.
+#[derive(Clone)]
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -39,23 +42,42 @@ pub(super) struct Request {
     /// The most that is read of a good answer's body.
     pub(super) limit: usize,
     pub(super) follow_redirects: bool,
+    /// The validator of what is known already; the answer may then be 304.
+    pub(super) if_none_match: Option<HeaderValue>,
 }
 
 impl Request {
     /// Asks whether this is a registry at all, and for its challenge.
     pub(super) fn greeting(host: &Host) -> Self {
         let url = host.base.clone();
-        Self { method: Method::GET, url, accept: "application/json", what: "the greeting", limit: REFUSAL_BODY, follow_redirects: true }
+        Self {
+            method: Method::GET,
+            url,
+            accept: "application/json",
+            what: "the greeting",
+            limit: REFUSAL_BODY,
+            follow_redirects: true,
+            if_none_match: None,
+        }
     }
 }
 
 /// A credential on the wire, with the secrets that must not come back in a message.
 #[derive(Clone)]
 pub(super) struct Authorization {
-    pub(super) header: HeaderValue,
+    pub(super) carrier: Carrier,
     pub(super) redactor: Redactor,
-    /// A token that anybody gets.
-    pub(super) anonymous: bool,
+    /// Where the credential came from; none for a token that anybody gets.
+    pub(super) source: Option<Arc<CredentialSource>>,
+}
+
+/// What a credential travels in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// The value of `Authorization`.
+    Header(HeaderValue),
+    /// The body of a form, which only token servers take.
+    Form(Secret),
 }
 
 /// An answer, read in full.
@@ -67,8 +89,11 @@ pub(super) struct Answer {
     pub(super) url: Url,
     /// How long it took, without the wait for its turn.
     pub(super) took: Duration,
+    /// Whether it means that too much is asked.
+    pub(super) throttling: Option<Throttling>,
     server: Server,
-    authenticated: bool,
+    /// Where the credential came from that was sent.
+    credential: Option<Arc<CredentialSource>>,
     message: Option<String>,
 }
 
@@ -77,7 +102,7 @@ impl Answer {
     #[cfg(any(test, fuzzing))]
     pub(super) fn good(headers: HeaderMap, body: Vec<u8>, url: Url) -> Self {
         let (status, took, server) = (StatusCode::OK, Duration::ZERO, Server::Registry);
-        Self { status, headers, body, url, took, server, authenticated: false, message: None }
+        Self { status, headers, body, url, took, throttling: None, server, credential: None, message: None }
     }
 
     /// Notes what the answer says if it is a refusal, without the secrets that were sent.
@@ -85,7 +110,7 @@ impl Answer {
         if !self.status.is_success() {
             let none = Redactor::default();
             self.message = message(self, authorization.map_or(&none, |authorization| &authorization.redactor));
-            self.authenticated = authorization.is_some_and(|authorization| !authorization.anonymous);
+            self.credential = authorization.and_then(|authorization| authorization.source.clone());
         }
     }
 
@@ -99,9 +124,21 @@ impl Answer {
             server: self.server.clone(),
             status: self.status,
             message: self.message.clone(),
-            after: retry_after(&self.headers),
-            authenticated: self.authenticated,
+            after: self.after(),
+            credential: self.credential.clone(),
+            lacks_right: challenge::lacks_right(&self.headers),
+            throttled: self.throttling.is_some(),
         }
+    }
+
+    /// Returns how long the server wants to be left alone.
+    fn after(&self) -> Option<Duration> {
+        self.throttling.map_or_else(|| limits::after(&self.headers, Timestamp::now()), |throttling| throttling.after)
+    }
+
+    /// Says whether the server that was asked gave it, not one that it redirected to.
+    pub(super) fn is_own(&self) -> bool {
+        self.server == Server::Registry
     }
 
     /// Returns the media type without parameters, in lower case.
@@ -116,17 +153,17 @@ impl Answer {
     }
 }
 
-/// Makes a request, and again where that may help: connections that fail, 429 and the 5xx of tired servers.
+/// Makes a request, and again where that may help: connections that fail, throttling, and the 5xx of tired servers.
 ///
-/// Every other status comes back as an answer.
+/// Every other answer comes back as it is.
 pub(super) async fn send(host: &Host, request: &Request, authorization: Option<&Authorization>) -> Result<Answer, Cause> {
     let mut patience = PATIENCE;
     let mut failures = 0;
     loop {
         let (cause, after) = match exchange(host, request, authorization).await {
-            Ok(answer) if !may_pass(answer.status) => return Ok(answer),
+            Ok(answer) if answer.throttling.is_none() && !may_pass(answer.status) => return Ok(answer),
             Ok(answer) => {
-                let after = retry_after(&answer.headers);
+                let after = answer.after();
                 if let Some(wait) = after {
                     host.pause(wait);
                 }
@@ -136,48 +173,66 @@ pub(super) async fn send(host: &Host, request: &Request, authorization: Option<&
             Err(cause) => return Err(cause),
         };
         failures += 1;
-        let wait = after.unwrap_or_else(|| host.backoff.delay(failures));
-        if failures >= ATTEMPTS || wait > patience || wait > LONGEST_PAUSE {
+        // What is left of the server's own wait then is waited out with all others at the gate.
+        let wait = host.backoff.delay(failures);
+        let whole = after.unwrap_or_default().max(wait);
+        if failures >= ATTEMPTS || whole > patience || whole > LONGEST_PAUSE {
             return Err(cause);
         }
-        patience = patience.saturating_sub(wait);
-        tracing::debug!(registry = %host.registry, failures, wait_ms = wait.as_millis(), reason = %crate::error::chain(&cause), "asking again");
+        patience = patience.saturating_sub(whole);
+        tracing::debug!(registry = %host.registry, failures, wait_ms = whole.as_millis(), reason = %crate::error::chain(&cause), "asking again");
         tokio::time::sleep(wait).await;
     }
 }
 
+/// Says whether asking again soon may help. What a server does not know how to do (501, 505) it will not learn, and a
+/// pull that a policy forbids (Harbor's 412) stays forbidden.
 fn may_pass(status: StatusCode) -> bool {
     matches!(
         status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
     )
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now(), LONGEST_RETRY_AFTER)
 }
 
 /// Makes a request once, within the deadline, and follows its redirects.
 async fn exchange(host: &Host, request: &Request, authorization: Option<&Authorization>) -> Result<Answer, Cause> {
-    let _turn = host.turn().await?;
+    let leave = host.turn(request).await?;
     let (start, after) = (Instant::now(), host.config.timeout);
-    let timeout = |_| Cause::Timeout { host: name(&request.url), after };
-    let mut answer = tokio::time::timeout(after, follow(host, request, authorization)).await.map_err(timeout)??;
-    answer.took = start.elapsed();
-    Ok(answer)
+    let clients = host.clients();
+    let mut answer = match tokio::time::timeout(after, follow(host, &clients, request, authorization)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Cause::Timeout { host: reached(&clients, &request.url), after }),
+    };
+    if let Ok(answer) = &mut answer {
+        answer.took = start.elapsed();
+    }
+    leave.ended(&answer);
+    answer
 }
 
-async fn follow(host: &Host, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
+async fn follow(host: &Host, clients: &Clients, request: &Request, mut authorization: Option<&Authorization>) -> Result<Answer, Cause> {
     let mut url = request.url.clone();
     for _ in 0..=REDIRECTS {
-        let mut builder = host.http.request(request.method.clone(), url.clone()).header(ACCEPT, request.accept);
-        if let Some(authorization) = authorization {
-            builder = builder.header(AUTHORIZATION, authorization.header.clone());
+        let http = clients.pick(host.is_trusted(&url));
+        let mut builder = http.request(request.method.clone(), url.clone()).header(ACCEPT, request.accept);
+        if let Some(known) = &request.if_none_match {
+            builder = builder.header(IF_NONE_MATCH, known.clone());
         }
-        let response = builder.send().await.map_err(|error| network(&url, error))?;
+        if let Some(authorization) = authorization {
+            builder = match &authorization.carrier {
+                Carrier::Header(header) => builder.header(AUTHORIZATION, header.clone()),
+                Carrier::Form(form) => builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose().to_owned()),
+            };
+        }
+        let response = builder.send().await.map_err(|error| network(clients, &url, error))?;
         let Some(location) = location(&response, request)? else {
             let server = if url.origin() == request.url.origin() { Server::Registry } else { Server::Redirected(name(&url)) };
-            let mut answer = read(response, url, request).await?;
+            let mut answer = read(response, clients, url, request).await?;
             answer.server = server;
             answer.describe(authorization);
             return Ok(answer);
@@ -208,12 +263,12 @@ fn location(response: &reqwest::Response, request: &Request) -> Result<Option<St
     })
 }
 
-async fn read(mut response: reqwest::Response, url: Url, request: &Request) -> Result<Answer, Cause> {
+async fn read(mut response: reqwest::Response, clients: &Clients, url: Url, request: &Request) -> Result<Answer, Cause> {
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let limit = if status.is_success() { request.limit } else { REFUSAL_BODY };
     let mut body = Vec::new();
     // Counted as it comes and after decompression: lengths in headers are only claims.
-    while let Some(chunk) = response.chunk().await.map_err(|error| network(&url, error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| network(clients, &url, error))? {
         let room = limit - body.len();
         if chunk.len() > room {
             if status.is_success() {
@@ -224,16 +279,27 @@ async fn read(mut response: reqwest::Response, url: Url, request: &Request) -> R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, headers, body, url, took: Duration::ZERO, server: Server::Registry, authenticated: false, message: None })
+    let throttling = limits::throttling(status, &headers, &body, Timestamp::now());
+    let (took, server) = (Duration::ZERO, Server::Registry);
+    Ok(Answer { status, headers, body, url, took, throttling, server, credential: None, message: None })
 }
 
-fn network(url: &Url, error: reqwest::Error) -> Cause {
-    let host = name(url);
+fn network(clients: &Clients, url: &Url, error: reqwest::Error) -> Cause {
+    let host = reached(clients, url);
     match tls::fault(&error) {
         tls::Fault::Certificate => Cause::Certificate { host, source: Innermost::new(error) },
         tls::Fault::ClientCertificate => Cause::ClientCertificate { host, source: Innermost::new(error) },
         tls::Fault::NotTls => Cause::NotTls { host },
         tls::Fault::Other => Cause::Network { host, source: Innermost::new(error) },
+    }
+}
+
+/// Names a URL's host, and the proxy through which it is reached: either may be what fails.
+fn reached(clients: &Clients, url: &Url) -> String {
+    match clients.proxy(url) {
+        // Without the slash that URLs end in.
+        Some(proxy) => format!("{} through the proxy {}", name(url), proxy.to_string().trim_end_matches('/')),
+        None => name(url),
     }
 }
 

@@ -60,6 +60,23 @@ struct OfDelivery {
     result: &'static str,
 }
 
+/// How it stands with a registry at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryNow {
+    /// Requests since the start.
+    pub requests: u64,
+    /// Answers since the start that meant "too much".
+    pub throttled: u64,
+    /// Requests under way.
+    pub in_flight: usize,
+    /// Whether it is left alone because it fails.
+    pub circuit_open: bool,
+    /// How long it still wants to be left alone.
+    pub paused: Duration,
+    /// The pulls that are left and the most there are, where the registry says so (Docker Hub).
+    pub pulls: Option<(u64, Option<u64>)>,
+}
+
 /// What one pass over an environment came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassResult {
@@ -101,6 +118,12 @@ pub struct Metrics {
     registry_requests: Family<OfRegistry, Counter>,
     repositories: Family<OfRegistry, Gauge>,
     repositories_failing: Family<OfRegistry, Gauge>,
+    registry_throttled: Family<OfRegistry, Counter>,
+    registry_in_flight: Family<OfRegistry, Gauge>,
+    registry_circuit_open: Family<OfRegistry, Gauge>,
+    registry_paused: Family<OfRegistry, Gauge>,
+    registry_pulls_remaining: Family<OfRegistry, Gauge>,
+    registry_pulls_limit: Family<OfRegistry, Gauge>,
     pass_duration: Family<OfEnvironment, Histogram, Buckets>,
     passes: Family<OfPass, Counter>,
     commits: Family<OfEnvironment, Counter>,
@@ -123,6 +146,12 @@ impl Default for Metrics {
             registry_requests: Family::default(),
             repositories: Family::default(),
             repositories_failing: Family::default(),
+            registry_throttled: Family::default(),
+            registry_in_flight: Family::default(),
+            registry_circuit_open: Family::default(),
+            registry_paused: Family::default(),
+            registry_pulls_remaining: Family::default(),
+            registry_pulls_limit: Family::default(),
             pass_duration: Family::new_with_constructor(Buckets(&PASS_SECONDS)),
             passes: Family::default(),
             commits: Family::default(),
@@ -151,6 +180,14 @@ impl Metrics {
         registry.register("tagboat_repositories", "Watched repositories of a registry", self.repositories.clone());
         let failing = "Watched repositories of a registry whose last listing failed";
         registry.register("tagboat_repositories_failing", failing, self.repositories_failing.clone());
+        registry.register("tagboat_registry_throttled", "Answers of a registry that meant too much", self.registry_throttled.clone());
+        registry.register("tagboat_registry_in_flight", "HTTP requests to a registry that are under way", self.registry_in_flight.clone());
+        let open = "1 while a registry is left alone because it fails";
+        registry.register("tagboat_registry_circuit_open", open, self.registry_circuit_open.clone());
+        registry.register("tagboat_registry_paused_seconds", "How long a registry asked to be left alone", self.registry_paused.clone());
+        let remaining = "Pulls left in a registry's current window, as it said last";
+        registry.register("tagboat_registry_pulls_remaining", remaining, self.registry_pulls_remaining.clone());
+        registry.register("tagboat_registry_pulls_limit", "Pulls that a registry allows in a window", self.registry_pulls_limit.clone());
         registry.register("tagboat_pass_duration_seconds", "Time of a pass over an environment", self.pass_duration.clone());
         registry.register("tagboat_passes", "Passes over an environment, by result", self.passes.clone());
         registry.register("tagboat_commits", "Commits pushed", self.commits.clone());
@@ -172,10 +209,23 @@ impl Metrics {
         self.listing_duration.get_or_create(&of_registry(registry)).observe(took.as_secs_f64());
     }
 
-    /// Says how many requests a registry has been sent since the start.
-    pub fn requested(&self, registry: &str, total: u64) {
-        let counter = self.registry_requests.get_or_create(&of_registry(registry));
-        counter.inc_by(total.saturating_sub(counter.get()));
+    /// Says how it stands with a registry now.
+    pub fn registry(&self, registry: &str, now: &RegistryNow) {
+        let of = of_registry(registry);
+        let set = |family: &Family<OfRegistry, Gauge>, value: u64| {
+            family.get_or_create(&of).set(value.try_into().unwrap_or(i64::MAX));
+        };
+        for (family, total) in [(&self.registry_requests, now.requests), (&self.registry_throttled, now.throttled)] {
+            let counter = family.get_or_create(&of);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        set(&self.registry_in_flight, now.in_flight as u64);
+        set(&self.registry_circuit_open, now.circuit_open.into());
+        set(&self.registry_paused, now.paused.as_secs());
+        if let Some((remaining, limit)) = now.pulls {
+            set(&self.registry_pulls_remaining, remaining);
+            limit.into_iter().for_each(|limit| set(&self.registry_pulls_limit, limit));
+        }
     }
 
     /// Says how many repositories of a registry are watched now, and how many of these failed to be listed the last time.

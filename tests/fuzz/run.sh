@@ -5,8 +5,8 @@
 #   tests/fuzz/run.sh 600          … for ten minutes
 #   tests/fuzz/run.sh 600 link     only these targets
 #
-# New inputs go to the target directory; a crash is kept there, too. `--minimise` instead of the seconds puts the smallest
-# set of inputs with the same coverage back into the corpus. Needs cargo-fuzz (`cargo install cargo-fuzz`); stable Rust will do.
+# New inputs go to the target directory; a crash is kept there, too. `--minimise` instead of the seconds puts those of
+# them that reach the most code into the corpus, beside the files that have a name. Needs cargo-fuzz (`cargo install cargo-fuzz`); stable Rust will do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -16,6 +16,8 @@ targets=("$@")
 if [ "${#targets[@]}" -eq 0 ]; then
     for file in targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
 fi
+# As many inputs as are kept for each target, at most.
+most=30
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/../../target/fuzz}
 found=$CARGO_TARGET_DIR/found
 # The code under test is safe Rust, so no sanitizer: that would need a nightly compiler and halve the speed.
@@ -26,10 +28,13 @@ failed=()
 for target in "${targets[@]}"; do
     mkdir -p "$found/$target" "$found/crashes"
     if [ "$seconds" = --minimise ]; then
-        smallest=$(mktemp -d)
-        cargo fuzz run "${build[@]}" "$target" "$smallest" "corpus/$target" "$found/$target" -- -merge=1 -use_counters=0 2>&1 | tail -n 1
+        fewest=$(mktemp -d)
+        find "corpus/$target" -type f ! -regex '.*/[0-9a-f]*' -exec cp -t "$fewest" {} +
+        cargo fuzz run "${build[@]}" "$target" "$fewest" "corpus/$target" "$found/$target" -- -set_cover_merge=1 -use_counters=0 2>&1 | tail -n 1
+        # They come in the order of how much each adds.
+        find "$fewest" -type f -regex '.*/[0-9a-f]*' -printf '%T@ %p\n' | sort -n | tail -n "+$((most + 1))" | cut -d ' ' -f 2 | xargs -r rm
         rm -rf "corpus/$target"
-        mv "$smallest" "corpus/$target"
+        mv "$fewest" "corpus/$target"
         chmod 755 "corpus/$target"
         continue
     fi

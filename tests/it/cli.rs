@@ -59,6 +59,16 @@ fn explain_speaks_json() {
 }
 
 #[test]
+fn t21_explain_counts_generated_tags_and_does_not_list_them() {
+    let tags = format!("1.0\nsha256-{0}.sig\nsha256-{0}.att\n", "0a".repeat(32));
+    let run = explain_offline(&tags, &["nginx:1.0"]).done().says("left out: 2 generated tags (signatures, attestations)");
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+    let run = explain_offline(&tags, &["nginx:1.0", "--format", "json"]).done();
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["omitted"]["generated"], 2);
+}
+
+#[test]
 fn explain_names_the_line_of_a_bad_tag() {
     explain_offline("1.0\nno tag\n", &["nginx:1.0"]).ended(1).says("standard input, line 2").says("`no tag` is not a tag");
 }

@@ -4,6 +4,7 @@ pub mod authority;
 pub mod docker_registry;
 pub mod git;
 pub mod git_http;
+pub mod proxy;
 pub mod registry;
 pub mod registry_raw;
 pub mod registry_tls;

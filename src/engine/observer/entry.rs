@@ -12,7 +12,7 @@ use crate::engine::edges::Edge;
 use crate::engine::status::Listings;
 use crate::error::{Classified, Verdict, chain};
 use crate::image::{Repository, TagList};
-use crate::registry;
+use crate::registry::{self, Listing};
 use crate::retry::Backoff;
 
 /// How long a failing repository waits for its next listing: from the first failure, doubled up to the greatest.
@@ -52,6 +52,8 @@ impl Classified for ListingError {
 pub(super) struct Entry {
     pub(super) interval: Duration,
     pub(super) observed: Observed,
+    /// The last good listing of this run: what spares work the next time.
+    pub(super) listing: Option<Listing>,
     /// The generation in which `observed` last changed.
     pub(super) changed: u64,
     /// When it is to be listed next; none while it is queued or being listed.
@@ -102,6 +104,7 @@ impl Entry {
         Self {
             interval,
             observed,
+            listing: None,
             changed: 0,
             due: Some(now),
             asked: false,
@@ -143,12 +146,19 @@ impl Entry {
     }
 
     /// Notes a good listing.
-    pub(super) fn succeeded(&mut self, repository: &Repository, host: &mut Host, tags: TagList) {
+    pub(super) fn succeeded(&mut self, repository: &Repository, host: &mut Host, listing: Listing) {
         let (registry, now) = (repository.registry(), Instant::now().into_std());
         host.works_for(repository, now);
         self.edge.succeeded(now, |since| tracing::info!(%registry, %repository, failing_for = %since, "recovered"));
         self.failures = 0;
-        self.observed = Observed { tags: Some(tags), failure: None };
+        let invalid = |listing: &Listing| listing.omitted().invalid;
+        let count = invalid(&listing);
+        if count > 0 && self.listing.as_ref().is_none_or(|before| invalid(before) == 0) {
+            tracing::warn!(%registry, %repository, count, "the registry lists what cannot be tags; these are left out");
+        }
+        // An unchanged listing comes back as the one that was known, so that it takes no second place in memory.
+        self.observed = Observed { tags: Some(listing.tags().clone()), failure: None };
+        self.listing = Some(listing);
         self.listings.succeeded();
     }
 
@@ -279,7 +289,7 @@ mod tests {
         assert!(entry.due.unwrap() >= now + delay && delay >= PACE * 5, "{delay:?}");
         let later = entry.due.unwrap();
         entry.begin(later);
-        entry.succeeded(&repository, &mut host, TagList::default());
+        entry.succeeded(&repository, &mut host, Listing::from(TagList::default()));
         entry.due = Some(later + HOUR);
         entry.ask(later);
         assert_eq!(entry.due, Some(later + PACE), "once it works again, events count again");

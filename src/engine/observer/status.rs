@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Observer;
 use crate::engine::status::{RepositoryStatus, now};
-use crate::image::Registry;
+use crate::registry::HostState;
 
 impl Observer {
     /// Returns what is known about each watched repository, in no order.
@@ -31,24 +31,25 @@ impl Observer {
         inner.entries.iter().map(status).collect()
     }
 
-    /// Returns how many requests each registry was sent.
-    pub(in crate::engine) fn requests(&self) -> Vec<(Registry, u64)> {
-        self.client.requests()
+    /// Returns how it stands with each registry.
+    pub(in crate::engine) fn registries(&self) -> Vec<HostState> {
+        self.client.states()
     }
 
     /// Brings the metrics of registries up to date.
     pub(super) fn measure(&self) {
-        let mut counts = HashMap::<Registry, (u64, u64)>::new();
-        for (repository, entry) in &self.lock().entries {
-            let (all, failing) = counts.entry(repository.registry().clone()).or_default();
+        let inner = self.lock();
+        let mut counts = HashMap::<&str, (u64, u64)>::new();
+        for (repository, entry) in &inner.entries {
+            let (all, failing) = counts.entry(repository.registry().as_str()).or_default();
             *all += 1;
             *failing += u64::from(entry.observed.failure.is_some());
         }
         // The client knows every registry that a repository was ever of, so one whose last repository is gone reads 0.
-        for (registry, requests) in self.client.requests() {
-            self.metrics.requested(registry.as_str(), requests);
-            let (all, failing) = counts.get(&registry).copied().unwrap_or_default();
-            self.metrics.repositories(registry.as_str(), all, failing);
+        for state in self.client.states() {
+            self.metrics.registry(&state.registry, &state.metrics());
+            let (all, failing) = counts.get(state.registry.as_str()).copied().unwrap_or_default();
+            self.metrics.repositories(&state.registry, all, failing);
         }
     }
 }

@@ -35,12 +35,13 @@ fn listings_are_counted_by_result_and_timed() {
     metrics.listed("ghcr.io", Ok(()), SECOND / 5);
     metrics.listed("ghcr.io", Err(Verdict::RETRY), SECOND);
     metrics.listed("quay.io", Err(Verdict::Stalled), SECOND);
-    metrics.requested("ghcr.io", 3);
-    metrics.requested("ghcr.io", 5);
     metrics.repositories("ghcr.io", 12, 3);
     metrics.repositories("ghcr.io", 11, 0);
     assert_shows(&metrics, r#"tagboat_repositories{registry="ghcr.io"} 11"#);
     assert_shows(&metrics, r#"tagboat_repositories_failing{registry="ghcr.io"} 0"#);
+    for requests in [3, 5] {
+        metrics.registry("ghcr.io", &RegistryNow { requests, ..RegistryNow::default() });
+    }
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="ok"} 2"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="ghcr.io",result="retry"} 1"#);
     assert_shows(&metrics, r#"tagboat_listings_total{registry="quay.io",result="stalled"} 1"#);
@@ -106,4 +107,28 @@ fn a_hostile_label_does_not_end_its_line() {
     let metrics = Metrics::default();
     metrics.raced("pr\"od\nx 1");
     assert_shows(&metrics, r#"tagboat_push_races_total{environment="pr\"od\nx 1"} 1"#);
+}
+
+#[test]
+fn a_registry_shows_its_limits_and_troubles() {
+    let metrics = Metrics::default();
+    let trouble =
+        RegistryNow { requests: 9, throttled: 2, in_flight: 3, circuit_open: true, paused: SECOND * 40, pulls: Some((7, Some(100))) };
+    metrics.registry("docker.io", &trouble);
+    for (name, value) in [
+        ("requests_total", 9),
+        ("throttled_total", 2),
+        ("in_flight", 3),
+        ("circuit_open", 1),
+        ("paused_seconds", 40),
+        ("pulls_remaining", 7),
+        ("pulls_limit", 100),
+    ] {
+        assert_shows(&metrics, &format!(r#"tagboat_registry_{name}{{registry="docker.io"}} {value}"#));
+    }
+    metrics.registry("docker.io", &RegistryNow { requests: 9, ..RegistryNow::default() });
+    assert_shows(&metrics, r#"tagboat_registry_circuit_open{registry="docker.io"} 0"#);
+    assert_shows(&metrics, r#"tagboat_registry_paused_seconds{registry="docker.io"} 0"#);
+    metrics.registry("ghcr.io", &RegistryNow::default());
+    assert!(!scrape(&metrics).iter().any(|line| line.contains("pulls") && line.contains("ghcr.io")), "only who counts pulls shows them");
 }

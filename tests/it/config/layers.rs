@@ -175,3 +175,21 @@ fn dockers_config_file_is_found_where_docker_looks() {
     assert_eq!(found(&[("HOME", &home)]), Some(folder.path().join(".docker/config.json")));
     assert_eq!(found(&[("HOME", &home), ("DOCKER_CONFIG", "/nowhere")]), None);
 }
+
+#[test]
+fn proxies_of_the_environment_are_taken_at_the_start_and_do_not_show() {
+    let proxy = ("https_proxy", "http://bot:planted-password@proxy.example.com:3128");
+    let settings = load_with(POLICY, &[proxy, ("NO_PROXY", "localhost,10.0.0.0/8")]).unwrap();
+    assert_ne!(settings.registry.proxies, load_with(POLICY, &[proxy]).unwrap().registry.proxies);
+    assert_ne!(settings.registry.proxies, tagboat::registry::EnvironmentProxies::default());
+    let shown = format!("{settings:?}");
+    assert!(shown.contains("proxy.example.com") && !shown.contains("planted-password"), "{shown}");
+}
+
+#[test]
+fn a_variable_that_names_no_proxy_is_a_mistake_and_not_shown() {
+    let report = load_with(POLICY, &[("ALL_PROXY", "ftp://bot:planted-password@proxy.example.com")]).unwrap_err();
+    let told = mistakes(&report);
+    assert!(told[0].starts_with("ALL_PROXY: a proxy is written as `http://`"), "{told:?}");
+    assert!(!report.to_string().contains("planted"), "{report}");
+}

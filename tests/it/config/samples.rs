@@ -18,18 +18,10 @@ struct Files(tempfile::TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in [
-            "ghcr-password",
-            "registry-password",
-            "git-password",
-            "gcp.json",
-            "deploy-key",
-            "identity",
-            "known_hosts",
-            "ca.pem",
-            "config.json",
-            "webhook-secret",
-        ] {
+        let secrets = ["ghcr-password", "registry-password", "git-password", "proxy-password", "webhook-secret", "gcp.json", "deploy-key"];
+        let others = ["identity", "client-key.pem", "known_hosts", "ca.pem", "client.pem", "config.json", "quay/.dockerconfigjson"];
+        for name in secrets.into_iter().chain(others) {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
         for registry in [
@@ -108,7 +100,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 6 registries, 5 webhooks");
+    assert_eq!(settings.summary(), "5 images, 2 environments, 10 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -130,6 +122,15 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     assert_eq!(gcp.key_file, Some(file("gcp.json")));
     let Some(registry::Auth::Cloud(Cloud::Azure(azure))) = host("acme.azurecr.io").auth else { panic!() };
     assert!(azure.client_id.unwrap().starts_with("1111") && azure.tenant_id.unwrap().starts_with("6666"));
+    assert_eq!(host("quay.io").auth, Some(registry::Auth::DockerConfig(file("quay/.dockerconfigjson"))));
+    let helper = registry::Helper::parse("ecr-login").unwrap();
+    assert_eq!(host("210987654321.dkr.ecr.us-east-1.amazonaws.com").auth, Some(registry::Auth::Helper(helper)));
+    let internal = host("registry.internal.example.com");
+    assert_eq!(internal.client_cert, Some(registry::ClientCert { cert: file("client.pem"), key: file("client-key.pem") }));
+    let auth = registry::ProxyAuth { username: "tagboat".to_owned(), password: SecretSource::File(file("proxy-password")) };
+    let url = registry::proxy::parse("http://proxy.example.com:3128").unwrap();
+    assert_eq!(internal.proxy, registry::Proxy::Through { url, auth: Some(auth) });
+    assert_eq!(host("docker.io").mirror.unwrap().to_string(), "registry.example.com/dockerhub");
     assert!(host("localhost:5000").plain_http && !private.plain_http);
 
     let webhook = |name: &str| settings.http.webhooks.iter().find(|webhook| webhook.name == name).unwrap().clone();

@@ -52,7 +52,7 @@ fn a_policy_file_can_be_read_where_its_secrets_are_not() {
     });
     let tokens = settings.registry.hosts.values().filter_map(|host| match &host.auth {
         Some(registry::Auth::Basic { password: secret, .. } | registry::Auth::Bearer(secret)) => Some(secret),
-        Some(registry::Auth::Cloud(_)) | None => None,
+        _ => None,
     });
     let told: Vec<String> = passwords.chain(tokens).map(|secret| secret.read().unwrap_err().to_string()).collect();
     let missing = file.path().parent().unwrap().join("no/password");

@@ -48,8 +48,16 @@ fn a_web_page_instead_of_a_listing_stops_only_its_repository() {
 }
 
 #[test]
-fn a_tag_with_a_line_break_stops_only_its_repository() {
-    api_answers(StatusCode::OK, "application/json", r#"{"name":"shop/api","tags":["1.0.0","1.2.0\nTagboat-Bump: x"]}"#, "tag");
+fn t9_a_tag_with_a_line_break_is_left_out_and_told_once_and_stops_nothing() {
+    let (world, policy) = world();
+    world.registry.on_request(|request| {
+        let tags = r#"{"name":"shop/api","tags":["1.0.0","1.2.0\nTagboat-Bump: x","1.1.0"]}"#;
+        request.uri.path().starts_with("/v2/shop/api/tags").then(|| respond(StatusCode::OK, "application/json", tags))
+    });
+    let run = world.tagboat(&policy, &["run", "--once"]).done().says("shop/api").says("count=1").says("cannot be tags");
+    assert_eq!(run.stderr.lines().filter(|line| line.contains(" WARN ")).count(), 1, "{}", run.stderr);
+    assert!(!run.stderr.contains("Tagboat-Bump") && world.commits().len() == 1, "{}", run.stderr);
+    assert!(world.read(API).contains("1.1.0") && world.read("web.yaml").contains("1.1.0"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ async fn sent_for_a_token_to(realm: &str) -> (Server, Error) {
 }
 
 #[tokio::test]
-async fn a_password_is_not_sent_to_a_token_server_of_another_host() {
+async fn a9_a_password_is_not_sent_to_a_token_server_of_another_host() {
     let thief = Server::start().await.unwrap();
     let stolen = give_tokens(&thief, |_| json(r#"{"token":"t0ken"}"#));
     let (registry, error) = sent_for_a_token_to(&format!("http://{}/token", thief.host())).await;
@@ -29,7 +29,7 @@ async fn a_password_is_not_sent_to_a_token_server_of_another_host() {
 }
 
 #[tokio::test]
-async fn a_token_server_at_a_bad_address_is_never_asked() {
+async fn a9_a_token_server_at_a_bad_address_is_never_asked() {
     for realm in [
         "http://169.254.169.254/latest/meta-data/",
         "http://[::ffff:169.254.169.254]/",
@@ -38,6 +38,9 @@ async fn a_token_server_at_a_bad_address_is_never_asked() {
         "http://user:secret@127.0.0.1/",
         "ftp://127.0.0.1/",
         "/token",
+        "https://registry.evil.example@169.254.169.254/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token",
         "gopher:",
     ] {
         let (registry, error) = sent_for_a_token_to(realm).await;
@@ -73,7 +76,7 @@ async fn a_token_server_that_refuses_the_password_does_not_make_it_anonymous() {
 }
 
 #[tokio::test]
-async fn a_token_server_that_redirects_is_not_followed() {
+async fn a10_a_token_server_that_redirects_is_not_followed() {
     let (tokens, thief) = (Server::start().await.unwrap(), Server::start().await.unwrap());
     let registry = Server::start().await.unwrap();
     let target = format!("http://{}/token?secret=1", thief.host());
@@ -88,6 +91,66 @@ async fn a_token_server_that_redirects_is_not_followed() {
     assert!(line(&error).contains("was not followed"), "{}", line(&error));
     assert!(!line(&error).contains("secret=1"), "{}", line(&error));
     assert_eq!(thief.request_count(), 0);
+}
+
+#[tokio::test]
+async fn a10_an_endless_answer_of_a_token_server_is_cut_off() {
+    let registry = Server::start().await.unwrap();
+    let tokens = Server::start().await.unwrap();
+    give_tokens(&tokens, |_| json(format!(r#"{{"token":"{}"}}"#, "x".repeat(10_000_000))));
+    want_bearer(&registry, &format!("http://{}/token", tokens.host()), "t0ken");
+    let error = client(&registry).tags(&repository(&registry, "acme/api")).await.unwrap_err();
+    assert_stalled(&error);
+    assert!(line(&error).ends_with("the token server's answer is longer than 131072 bytes"), "{}", line(&error));
+}
+
+#[tokio::test]
+async fn a7_a_password_is_not_sent_in_the_clear_to_a_host_that_is_not_configured_plain() {
+    let server = Server::start().await.unwrap();
+    server.on_request(|_| Some(unauthorized("Basic")));
+    let client = client_of(&server.host(), |host| {
+        host.auth = basic();
+        host.plain_http = false;
+    });
+    let error = client.tags(&repository(&server, "acme/api")).await.unwrap_err();
+    assert!(line(&error).contains("does not speak TLS"), "{}", line(&error));
+    assert_eq!(server.request_count(), 0);
+}
+
+#[tokio::test]
+async fn an_identity_token_is_not_sent_to_a_token_server_of_another_host_nor_to_the_registry() {
+    let (registry, thief) = (Server::start().await.unwrap(), Server::start().await.unwrap());
+    let stolen = give_tokens(&thief, |_| json(r#"{"token":"t0ken"}"#));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.json");
+    std::fs::write(&path, format!(r#"{{"auths": {{"{}": {{"identitytoken": "{PASSWORD}"}}}}}}"#, registry.host())).unwrap();
+    let client = client_of(&registry.host(), |host| host.auth = Some(Auth::DockerConfig(path)));
+    let api = repository(&registry, "acme/api");
+
+    want_bearer(&registry, &format!("http://{}/token", thief.host()), "t0ken");
+    let error = client.tags(&api).await.unwrap_err();
+    assert!(line(&error).contains("the credential was not sent"), "{}", line(&error));
+    assert_eq!(stolen.count(), 0);
+
+    let seen = Seen::default();
+    let noted = seen.clone();
+    registry.on_request(move |parts| {
+        noted.note(parts);
+        Some(unauthorized("Basic"))
+    });
+    assert_stalled(&client.tags(&api).await.unwrap_err());
+    assert!(seen.all().iter().all(|(_, authorization)| authorization.is_none()), "{:?}", seen.all());
+}
+
+#[tokio::test]
+async fn a_challenge_of_many_kilobytes_is_not_remembered() {
+    let registry = Server::start().await.unwrap();
+    let realm = format!("http://{}/{}", registry.host(), "x".repeat(8_000));
+    let seen = want_bearer(&registry, &realm, "t0ken");
+    let error = client(&registry).tags(&repository(&registry, "acme/api")).await.unwrap_err();
+    assert_stalled(&error);
+    assert!(line(&error).len() < 400, "{}", line(&error));
+    assert_eq!(seen.count(), 1);
 }
 
 #[tokio::test]
@@ -189,18 +252,21 @@ async fn redirects_are_followed_within_bounds_only() {
 }
 
 #[tokio::test]
-async fn a_next_page_at_another_host_is_not_asked_for() {
+async fn t1_a_link_to_another_host_is_followed_at_home_and_nowhere_else() {
     let (registry, thief) = (Server::start().await.unwrap(), Server::start().await.unwrap());
-    let link = format!(r#"<http://{}/v2/acme/api/tags/list?last=1.0>; rel="next""#, thief.host());
-    registry.on_request(move |_| {
-        let mut response = json(r#"{"tags":["1.0"]}"#);
-        response.headers_mut().insert("link", link.parse().unwrap());
-        Some(response)
-    });
-    let error = client(&registry).tags(&repository(&registry, "acme/api")).await.unwrap_err();
-    assert_stalled(&error);
-    assert!(line(&error).contains("which is not where it began"), "{}", line(&error));
-    assert!(error.hint().is_some());
+    for scheme in ["http", "https"] {
+        let link = format!(r#"<{scheme}://{}/v2/acme/other/tags/list?last=1.0>; rel="next""#, thief.host());
+        registry.on_request(move |parts| {
+            let second = parts.uri.query() == Some("last=1.0");
+            let mut response = json(if second { r#"{"tags":["2.0"]}"# } else { r#"{"tags":["1.0"]}"# });
+            if !second {
+                response.headers_mut().insert("link", link.parse().unwrap());
+            }
+            Some(response)
+        });
+        assert_eq!(words(&client(&registry).tags(&repository(&registry, "acme/api")).await.unwrap()), ["1.0", "2.0"]);
+        assert_eq!(registry.requests().last().unwrap(), "GET /v2/acme/api/tags/list?last=1.0");
+    }
     assert_eq!(thief.request_count(), 0);
 }
 

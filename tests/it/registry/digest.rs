@@ -38,7 +38,7 @@ async fn serve(head: impl Fn() -> Response + Send + Sync + 'static, get: impl Fn
 }
 
 #[tokio::test]
-async fn one_head_request_is_enough() {
+async fn m1_one_head_request_is_enough() {
     let server = Server::start().await.unwrap();
     let published = server.publish("acme/api", "1.0");
     assert_eq!(digest(&server).await.unwrap(), published);
@@ -46,7 +46,7 @@ async fn one_head_request_is_enough() {
 }
 
 #[tokio::test]
-async fn every_kind_of_manifest_is_accepted_and_asked_for() {
+async fn m6_every_kind_of_manifest_is_accepted_and_asked_for() {
     for kind in [
         "application/vnd.oci.image.index.v1+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -65,7 +65,7 @@ async fn every_kind_of_manifest_is_accepted_and_asked_for() {
 }
 
 #[tokio::test]
-async fn a_head_that_says_nothing_useful_is_followed_by_a_get() {
+async fn m1_a_head_that_says_nothing_useful_is_followed_by_a_get() {
     let heads: [Answer; 7] = [
         || manifest(OCI, &[], ""),
         || manifest(OCI, &["sha256:XYZ"], ""),
@@ -83,7 +83,7 @@ async fn a_head_that_says_nothing_useful_is_followed_by_a_get() {
 }
 
 #[tokio::test]
-async fn a_missing_digest_is_computed() {
+async fn m1_a_missing_digest_is_computed() {
     let server = serve(|| status(405, ""), || manifest(OCI, &[], MANIFEST)).await;
     assert_eq!(digest(&server).await.unwrap(), SHA256);
 }
@@ -95,7 +95,7 @@ async fn a_sha512_digest_is_checked_by_its_own_algorithm() {
 }
 
 #[tokio::test]
-async fn a_digest_that_is_not_the_contents_is_an_error() {
+async fn m2_a_digest_that_is_not_the_contents_is_an_error() {
     let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     for claims in [&[other][..], &["sha256:XYZ"], &[SHA256, other]] {
         let claims: Vec<&str> = claims.to_vec();
@@ -106,7 +106,7 @@ async fn a_digest_that_is_not_the_contents_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_no_manifest_has_no_digest() {
+async fn m5_what_is_no_manifest_has_no_digest() {
     let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     let cases: [(Answer, &str); 6] = [
         (|| manifest("text/html", &[SHA256], "<html>log in</html>"), "a web page instead of a manifest"),
@@ -134,7 +134,7 @@ async fn a_manifest_larger_than_any_registry_takes_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_tag_that_vanished_is_not_found() {
+async fn m11_a_tag_that_vanished_is_not_found() {
     let server = Server::start().await.unwrap();
     server.publish("acme/api", "2.0");
     let error = digest(&server).await.unwrap_err();

@@ -42,7 +42,12 @@ pub struct RawServer {
 impl RawServer {
     /// Starts a server that answers the n-th request (from 0) by `script`.
     pub async fn start(script: impl Fn(usize) -> Script + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at("127.0.0.1", script).await
+    }
+
+    /// Starts a server at another address of this machine.
+    pub async fn start_at(ip: &str, script: impl Fn(usize) -> Script + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let counts = Arc::<Counts>::default();
         let shared = Arc::clone(&counts);
