@@ -8,6 +8,7 @@
 pub mod argocd;
 mod common;
 pub mod flux;
+mod gather;
 pub mod keel;
 mod object;
 mod read;

@@ -40,12 +40,18 @@ pub(super) struct Args {
 enum Tool {
     /// ImageRepository, ImagePolicy, ImageUpdateAutomation and GitRepository
     Flux,
+    /// Applications with annotations of Argo CD Image Updater, ImageUpdater, and the ConfigMap with registries.conf
+    Argocd,
+    /// Workloads with labels or annotations of Keel, and Helm values with a `keel` block
+    Keel,
 }
 
 impl Tool {
     fn import(self, objects: &[Object]) -> Draft {
         match self {
             Self::Flux => import::flux::import(objects),
+            Self::Argocd => import::argocd::import(objects),
+            Self::Keel => import::keel::import(objects),
         }
     }
 }

@@ -11,7 +11,8 @@ mod settings;
 mod updater;
 mod wanted;
 
-use super::common::{Rule, Teller, cloud, docker_config, mounted, register, repository, settle};
+use super::common::{Rule, Teller, cloud, docker_config, register, repository, secret_file, settle};
+use super::gather::gathered;
 use super::{Draft, Line, Object, quoted};
 use application::Place;
 use environments::Environments;
@@ -47,7 +48,7 @@ pub fn import(objects: &[Object]) -> Draft {
             ),
             ("argoproj.io", "AppProject") => {}
             ("", "ConfigMap") => registries::import(object, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).broken("", "this is no object of Argo CD or its Image Updater; it was skipped"),
+            _ => Teller::new(object, &mut draft.remarks).note("", "this is no object of Argo CD or its Image Updater; it was skipped", ""),
         }
     }
     let mut plans = updater::plans(&updaters, &applications, &mut draft.remarks);
@@ -74,7 +75,7 @@ pub fn import(objects: &[Object]) -> Draft {
     }
     settle(rules, &mut draft);
     environments.finish(&mut draft);
-    draft
+    Draft { remarks: gathered(draft.remarks), ..draft }
 }
 
 /// Turns what is wanted for one Application into an environment and rules.
@@ -147,7 +148,7 @@ fn credential(source: &str, host: &str, object: &Object, field: &str, draft: &mu
         }
         "secret" if !name.is_empty() => {
             let (name, key) = name.split_once('#').unwrap_or((name, "creds"));
-            let file = mounted(namespace, name, key);
+            let file = secret_file(namespace, name, key);
             tell.note(
                 field,
                 format!("`{key}` of the secret {namespace}/{name} holds `user:password` in one"),

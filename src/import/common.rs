@@ -112,13 +112,21 @@ pub(super) fn glob(pattern: &str, form: Glob) -> Option<String> {
         match c {
             '*' => regex.push_str(".*"),
             '?' if form == Glob::Path => regex.push('.'),
-            '\\' if form == Glob::Path => regex.push_str(&regex::escape(rest.next()?.encode_utf8(&mut [0; 4]))),
+            '\\' if form == Glob::Path => push_literal(&mut regex, rest.next()?),
             '[' if form == Glob::Path => regex.push_str(&class(&mut rest)?),
-            c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+            c => push_literal(&mut regex, c),
         }
     }
     regex.push('$');
     is_regex(&regex).is_ok().then_some(regex)
+}
+
+/// Adds a character that stands for itself; outside of classes, those that do not are few.
+fn push_literal(regex: &mut String, c: char) {
+    if r".+*?()|[]{}^$\".contains(c) {
+        regex.push('\\');
+    }
+    regex.push(c);
 }
 
 /// Turns a class of a glob, of which `[` is read, into that of a regular expression.
@@ -155,15 +163,21 @@ fn policy(order: Order, filter: Option<&str>) -> Result<(), String> {
     Policy::new(config).map(|_| ()).map_err(|errors| errors.first().map(ToString::to_string).unwrap_or_default())
 }
 
-/// Where a secret of Kubernetes is to be mounted.
-pub(super) fn mounted(namespace: &str, name: &str, key: &str) -> String {
-    let parts = [namespace, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-    format!("/run/secrets/{}/{key}", parts.join("-"))
+/// Returns where a key of a Secret is to be put: `/run/secrets/flux-system/ghcr/password`.
+pub(super) fn secret_file(namespace: &str, name: &str, key: &str) -> String {
+    let clean = |part: &str| {
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let text: String = part.chars().map(|c| if good(c) { c } else { '-' }).collect();
+        text.trim_start_matches('.').to_owned()
+    };
+    let parts = [clean(namespace), clean(name), key.to_owned()];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    format!("/run/secrets/{}", parts.join("/"))
 }
 
 /// The credential of a registry that is a secret of type kubernetes.io/dockerconfigjson.
 pub(super) fn docker_config(namespace: &str, name: &str) -> Line {
-    let file = mounted(namespace, name, ".dockerconfigjson");
+    let file = secret_file(namespace, name, ".dockerconfigjson");
     Line::new("auth", format!("{{ docker_config = {} }}", quoted(&file))).because(format!("mount the secret {namespace}/{name} there"))
 }
 
@@ -197,17 +211,44 @@ pub(super) struct Rule<'a> {
 }
 
 /// What makes two rules say the same.
-type Same = (String, Vec<(String, String)>, Option<String>, Option<String>);
-/// What the policy file allows one rule for.
-type Place = (String, Option<String>, Vec<String>);
+type Same = (String, Vec<(String, String)>, Option<String>, Option<String>, bool);
+
+/// A repository in an environment and a path; without a path, in all its files.
+type Place = (String, Option<String>, Option<String>);
 
 /// Joins the rules that say the same, and reports those that would contradict an earlier one.
+///
+/// Rules for all files go last, since of several that cover a reference the first decides.
 pub(super) fn settle(rules: Vec<Rule<'_>>, draft: &mut Draft) {
     let mut joined: Vec<Rule<'_>> = Vec::new();
     let mut known: BTreeMap<Same, usize> = BTreeMap::new();
-    for rule in rules {
-        let policy = rule.policy.iter().map(|line| (line.key.clone(), line.value.clone())).collect();
-        let same: Same = (canonical(&rule.repository), policy, rule.environment.clone(), rule.interval.clone());
+    let mut said: BTreeMap<Place, (Same, String)> = BTreeMap::new();
+    for mut rule in rules {
+        let same = rule.same();
+        let title = rule.object.title();
+        let mut first = None;
+        let mut is_new = |path: Option<&String>| {
+            let place = (same.0.clone(), rule.environment.clone(), path.cloned());
+            let (other, by) = said.entry(place).or_insert_with(|| (same.clone(), title.clone()));
+            let fits = *other == same;
+            if !fits {
+                first = Some(by.clone());
+            }
+            fits
+        };
+        let stays = if rule.paths.is_empty() {
+            is_new(None)
+        } else {
+            rule.paths.retain(|path| is_new(Some(path)));
+            !rule.paths.is_empty()
+        };
+        if let Some(first) = first {
+            let reason = format!("{first} has another policy for {} in the same files already", rule.repository);
+            Teller::new(rule.object, &mut draft.remarks).lost(&rule.field, reason, "give each an [[image]] with `paths` of its own");
+        }
+        if !stays {
+            continue;
+        }
         match known.get(&same).and_then(|index| joined.get_mut(*index)) {
             Some(first) => first.take_in(rule),
             None => {
@@ -216,17 +257,8 @@ pub(super) fn settle(rules: Vec<Rule<'_>>, draft: &mut Draft) {
             }
         }
     }
-    let mut places: BTreeMap<Place, String> = BTreeMap::new();
-    for rule in joined {
-        let place = (canonical(&rule.repository), rule.environment.clone(), rule.paths.clone());
-        if let Some(first) = places.get(&place) {
-            let reason = format!("{first} has another policy for {} in the same files already", rule.repository);
-            Teller::new(rule.object, &mut draft.remarks).lost(&rule.field, reason, "give each an [[image]] with `paths` of its own");
-            continue;
-        }
-        places.insert(place, rule.object.title());
-        draft.images.push(rule.draft());
-    }
+    joined.sort_by_key(|rule| rule.paths.is_empty());
+    draft.images.extend(joined.into_iter().map(Rule::draft));
 }
 
 fn canonical(name: &str) -> String {
@@ -234,14 +266,15 @@ fn canonical(name: &str) -> String {
 }
 
 impl Rule<'_> {
+    fn same(&self) -> Same {
+        let policy = self.policy.iter().map(|line| (line.key.clone(), line.value.clone())).collect();
+        (canonical(&self.repository), policy, self.environment.clone(), self.interval.clone(), self.paths.is_empty())
+    }
+
     fn take_in(&mut self, other: Self) {
-        if self.paths.is_empty() || other.paths.is_empty() {
-            self.paths.clear();
-        } else {
-            self.paths.extend(other.paths);
-            self.paths.sort();
-            self.paths.dedup();
-        }
+        self.paths.extend(other.paths);
+        self.paths.sort();
+        self.paths.dedup();
         for comment in other.comments {
             if !self.comments.contains(&comment) {
                 self.comments.push(comment);

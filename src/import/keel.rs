@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use serde_yaml::Value;
 
 use super::common::{Rule, Teller, at, docker_config, items, register, repository, scalar, settle, split_image, text};
+use super::gather::gathered;
 use super::{Draft, Object};
 use settings::Settings;
 
@@ -39,11 +40,15 @@ pub fn import(objects: &[Object]) -> Draft {
                 _ => {}
             },
             "" if at(&object.value, &["keel"]).is_some() => values::import(object, &object.value, "", &mut rules, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).broken("", "this is neither a workload nor Helm values with `keel`; it was skipped"),
+            _ => Teller::new(object, &mut draft.remarks).note(
+                "",
+                "this is neither a workload nor Helm values with `keel`; it was skipped",
+                "",
+            ),
         }
     }
     settle(rules, &mut draft);
-    draft
+    Draft { remarks: gathered(draft.remarks), ..draft }
 }
 
 /// Takes the images of a workload that has a policy.

@@ -1,3 +1,4 @@
 //! Tests of the importers.
 
 mod golden;
+mod hostile;

@@ -84,7 +84,8 @@ fn place(source: &Value, field: &str, values: &[String], tell: &mut Teller<'_>) 
     if folder.is_empty() {
         return Some(Place { url, branch, folder, paths: Vec::new() });
     }
-    let own = items(source, &["helm", "valueFiles"]).iter().filter_map(scalar).filter(|file| !file.starts_with('$') && !file.contains("://"));
+    let own =
+        items(source, &["helm", "valueFiles"]).iter().filter_map(scalar).filter(|file| !file.starts_with('$') && !file.contains("://"));
     files.extend(own.filter_map(|file| inside(&folder, &file)).filter(|file| !file.starts_with(&format!("{folder}/"))));
     files.push(format!("{}/**", literal(&folder)));
     Some(Place { url, branch, folder, paths: sorted(files) })

@@ -58,7 +58,11 @@ impl Wanted {
     /// Under these orders the tool does not look at a constraint.
     fn tell_of_constraint(&self, tell: &mut Teller<'_>) {
         if let Some(constraint) = &self.constraint {
-            tell.note(&self.field, format!("`{constraint}` of `{}` is of no use but with `semver` and `digest`; it was left out", self.name), "");
+            tell.note(
+                &self.field,
+                format!("`{constraint}` of `{}` is of no use but with `semver` and `digest`; it was left out", self.name),
+                "",
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Plan;
 use super::application::is_branch;
-use crate::import::common::{Teller, mounted};
+use crate::import::common::{Teller, secret_file};
 use crate::import::{Draft, EnvironmentDraft, Line, quoted};
 
 /// Where updates go that the tool would give a branch each.
@@ -78,9 +78,9 @@ fn auth(plan: &Plan<'_>, url: &str) -> Option<Line> {
         None => "fill in; it needs leave to push".to_owned(),
     };
     let value = if url.starts_with("http://") || url.starts_with("https://") {
-        format!("{{ username = \"tagboat\", password = {{ file = {} }} }}", quoted(&mounted(namespace, name, "password")))
+        format!("{{ username = \"tagboat\", password = {{ file = {} }} }}", quoted(&secret_file(namespace, name, "password")))
     } else {
-        format!("{{ ssh_key = {{ file = {} }} }}", quoted(&mounted(namespace, name, "sshPrivateKey")))
+        format!("{{ ssh_key = {{ file = {} }} }}", quoted(&secret_file(namespace, name, "sshPrivateKey")))
     };
     Some(Line::new("auth", value).because(comment))
 }

@@ -106,9 +106,15 @@ fn details(object: &Object, registry: &Value, field: &str, host: &str, plain: bo
         tell.note(&of("credsexpire"), "credentials in files are read again at each use, and tokens as they expire", "");
     }
     if text(registry, &["tagsortmode"]).is_some_and(|mode| mode != "none") {
-        tell.lost(&of("tagsortmode"), "the order of a registry's listing is not trusted", "`newest = \"pushed\"` or `newest = \"created\"`");
+        tell.lost(
+            &of("tagsortmode"),
+            "the order of a registry's listing is not trusted",
+            "`newest = \"pushed\"` or `newest = \"created\"`",
+        );
     }
-    if text(registry, &["defaultns"]).is_some_and(|name| !(Registry::parse(host).is_ok_and(|host| host.is_docker_hub()) && name == "library")) {
+    if text(registry, &["defaultns"])
+        .is_some_and(|name| !(Registry::parse(host).is_ok_and(|host| host.is_docker_hub()) && name == "library"))
+    {
         tell.lost(&of("defaultns"), "only Docker Hub has a default, `library`", "write the whole name where it is used");
     }
     if is("default") && !Registry::parse(host).is_ok_and(|host| host.is_docker_hub()) {

@@ -125,7 +125,11 @@ impl WriteBack {
             let field = format!("{field}.gitConfig");
             unknown(git, &["repository", "branch", "writeBackTarget", "pullRequest"], &field, tell);
             if at(git, &["pullRequest"]).is_some() {
-                tell.lost(&format!("{field}.pullRequest"), "no pull requests are made", "set `branch` to a branch of its own, and merge that");
+                tell.lost(
+                    &format!("{field}.pullRequest"),
+                    "no pull requests are made",
+                    "set `branch` to a branch of its own, and merge that",
+                );
             }
         }
         Self {
@@ -163,12 +167,18 @@ impl WriteBack {
         }
         let branch = self.branch.as_deref().map(str::trim).filter(|branch| !branch.is_empty());
         for place in &mut places {
-            place.branch = match branch {
-                Some(text) => environments::branch(text, plan.names.branch, &mut tell),
-                None => place.branch.take(),
-            };
+            if let Some(text) = branch {
+                // Where the branch cannot be known, no other is written to.
+                let Some(branch) = environments::branch(text, plan.names.branch, &mut tell) else { return Vec::new() };
+                place.branch = Some(branch);
+            }
         }
         self.tell_of_method(plan, &mut tell);
+        let writes_git = self.method.as_deref().is_some_and(|method| method.trim().starts_with("git"));
+        if writes_git && self.target.as_deref().is_none_or(|target| target.trim().is_empty()) {
+            let reason = "images were written to `.argocd-source-….yaml`, which wins over the manifests";
+            tell.note(plan.names.target, reason, "bring the versions in it into the manifests, and remove it");
+        }
         places
     }
 

@@ -53,7 +53,8 @@ pub(super) fn plans<'a>(updaters: &[&'a Object], applications: &[&'a Object], re
     for group in &groups {
         let is_used = applications.iter().any(|application| group.weight(application).is_some());
         if !is_used {
-            let reason = format!("no Application of the input is called `{}` and has the labels; its repository is not known", group.pattern);
+            let reason =
+                format!("no Application of the input is called `{}` and has the labels; its repository is not known", group.pattern);
             let instead = "import the Applications with it: kubectl get applications,imageupdaters -A -o yaml";
             Teller::new(group.updater, remarks).lost("spec.applicationRefs", reason, instead);
         }

@@ -62,7 +62,8 @@ impl Wanted {
         if let (None, Some(tag)) = (helm_spec, helm_tag)
             && !is_found(helm_name.as_deref().unwrap_or("image.name"), tag)
         {
-            let reason = format!("`{tag}` does not look like the tag of `{}`, so it is not found", helm_name.as_deref().unwrap_or("image.name"));
+            let reason =
+                format!("`{tag}` does not look like the tag of `{}`, so it is not found", helm_name.as_deref().unwrap_or("image.name"));
             return tell.lost(&self.of(names.helm), reason, "call the two keys `repository` and `tag` in one mapping");
         }
         tell.note(&self.of(names.helm), "values are found by the repository that they name, wherever it stands", "");
@@ -97,9 +98,8 @@ pub(super) fn annotated<'a>(application: &'a Object, said_by: &'a Object, remark
     let all = application.annotations();
     let prefix = format!("{GROUP}/");
     let ours = |key: &str| all.get(format!("{prefix}{key}").as_str()).map(|value| value.trim().to_owned());
-    let mut used: BTreeSet<String> = ["image-list", "write-back-method", "write-back-target", "git-branch", "git-repository"]
-        .map(str::to_owned)
-        .into();
+    let mut used: BTreeSet<String> =
+        ["image-list", "write-back-method", "write-back-target", "git-branch", "git-repository"].map(str::to_owned).into();
     let mut get = |key: String| {
         let value = ours(&key);
         used.insert(key);

@@ -2,6 +2,8 @@
 
 use serde_yaml::Value;
 
+pub(super) use crate::import::common::secret_file;
+
 use super::duration;
 use crate::import::{Line, Object, Remark, Severity, shown};
 
@@ -91,18 +93,6 @@ impl<'a> Fields<'a, '_> {
     pub(super) fn namespace_of(&mut self, reference: &str) -> &'a str {
         self.text(&format!("{reference}.namespace")).unwrap_or_else(|| self.object.namespace())
     }
-}
-
-/// Returns where a key of a Secret is to be put: `/run/secrets/flux-system/ghcr/password`.
-pub(super) fn secret_file(namespace: &str, name: &str, key: &str) -> String {
-    let clean = |part: &str| {
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let text: String = part.chars().map(|c| if good(c) { c } else { '-' }).collect();
-        text.trim_start_matches('.').to_owned()
-    };
-    let parts = [clean(namespace), clean(name), key.to_owned()];
-    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    format!("/run/secrets/{}", parts.join("/"))
 }
 
 /// Names an object: `flux-system/ghcr`.

@@ -104,7 +104,11 @@ impl Settings {
         }
         let approvals = self.text("approvals").is_some_and(|votes| votes != "0");
         if approvals {
-            tell.lost(&self.of("approvals"), "nobody is asked before a commit", "`branch` of its own for the environment, merged by pull request");
+            tell.lost(
+                &self.of("approvals"),
+                "nobody is asked before a commit",
+                "`branch` of its own for the environment, merged by pull request",
+            );
         }
         if approvals && has("approvalDeadline") {
             tell.lost(&self.of("approvalDeadline"), "nobody is asked before a commit", "the pull request's own rules");

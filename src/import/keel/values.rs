@@ -48,7 +48,8 @@ pub(super) fn import<'a>(object: &'a Object, values: &Value, prefix: &str, rules
             tell.lost(&format!("{field}.{key}"), "this setting is not known", "");
         }
         let written = tag.map_or_else(|| name.clone(), |tag| format!("{name}:{tag}"));
-        let pull_secret = text(entry, &["imagePullSecret"]).or_else(|| flat.get("imagePullSecret").cloned()).filter(|name| !name.is_empty());
+        let pull_secret =
+            text(entry, &["imagePullSecret"]).or_else(|| flat.get("imagePullSecret").cloned()).filter(|name| !name.is_empty());
         images.push(Image { field, written, pull_secret });
     }
     if images.is_empty() {
