@@ -57,26 +57,26 @@ fn manners() -> Remark {
 fn gathered(remarks: Vec<Remark>) -> Vec<Remark> {
     /// How many objects are named; more are counted.
     const NAMED: usize = 8;
-    let mut groups: Vec<(Remark, usize)> = Vec::new();
+    let mut groups: Vec<(Remark, Vec<String>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for remark in remarks {
         let key = (remark.severity as u8, remark.field.clone(), remark.reason.clone(), remark.instead.clone());
         match places.get(&key).and_then(|&at: &usize| groups.get_mut(at)) {
-            Some((first, number)) => {
-                if *number < NAMED {
-                    first.object = format!("{}, {}", first.object, remark.object);
-                }
-                *number += 1;
-            }
+            Some((_, objects)) if objects.contains(&remark.object) => {}
+            Some((_, objects)) => objects.push(remark.object),
             None => {
                 places.insert(key, groups.len());
-                groups.push((remark, 1));
+                let object = remark.object.clone();
+                groups.push((remark, vec![object]));
             }
         }
     }
-    let named = |(remark, number): (Remark, usize)| match number.checked_sub(NAMED).filter(|more| *more > 0) {
-        Some(more) => Remark { object: format!("{} and {more} more", remark.object), ..remark },
-        None => remark,
+    let named = |(remark, objects): (Remark, Vec<String>)| {
+        let mut object = objects.get(..objects.len().min(NAMED)).unwrap_or_default().join(", ");
+        if let Some(more) = objects.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            object.push_str(&format!(" and {more} more"));
+        }
+        Remark { object, ..remark }
     };
     groups.into_iter().map(named).collect()
 }

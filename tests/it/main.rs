@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod engine;
 mod environment;
+mod import;
 mod manifest;
 mod packaging;
 mod policy;

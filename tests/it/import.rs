@@ -1,0 +1,11 @@
+//! Tests of the import: objects in, policy file out.
+
+mod command;
+mod flux;
+mod golden;
+mod hostile;
+
+use tagboat::import::{self, Draft, Object};
+
+/// Every tool by the name of its fixtures' folder.
+const TOOLS: &[(&str, fn(&[Object]) -> Draft)] = &[("flux", import::flux::import)];
