@@ -103,7 +103,7 @@ fn carry_over<'a>(plan: &'a Plan<'a>, environments: &mut Environments, rules: &m
         let rule = |(image, policy): &(&'a Wanted, Vec<Line>)| rule(plan.said_by, image, policy.clone(), Some(name.clone()), paths.clone());
         rules.extend(wanted.iter().map(rule).map(|mut rule| {
             if !std::ptr::eq(plan.application, plan.said_by) {
-                rule.comments.push(format!("for {}", plan.application.title()));
+                rule.from = vec![format!("{} for {}", plan.said_by.title(), plan.application.title())];
             }
             rule
         }));
@@ -119,7 +119,7 @@ fn rule<'a>(object: &'a Object, image: &Wanted, policy: Vec<Line>, environment: 
         environment,
         paths,
         interval: None,
-        comments: vec![format!("from {}", object.title())],
+        from: vec![object.title()],
     }
 }
 

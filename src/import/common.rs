@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
+use super::gather::named;
 use super::{Draft, ImageDraft, Line, Object, RegistryDraft, Remark, Severity, quoted};
 use crate::image::{Reference, Registry, Repository};
 use crate::policy::{Config, Direction, Order, Policy};
@@ -38,10 +39,7 @@ impl<'a> Teller<'a> {
     fn tell(&mut self, severity: Severity, field: &str, reason: String, instead: &str) {
         let remark = Remark::new(severity, self.object, field, reason);
         let remark = if instead.is_empty() { remark } else { remark.instead(instead) };
-        // What holds for several images of an object is said once.
-        if !self.remarks.contains(&remark) {
-            self.remarks.push(remark);
-        }
+        self.remarks.push(remark);
     }
 }
 
@@ -207,7 +205,8 @@ pub(super) struct Rule<'a> {
     /// None is all that the environment looks at.
     pub(super) paths: Vec<String>,
     pub(super) interval: Option<String>,
-    pub(super) comments: Vec<String>,
+    /// The objects that it comes from.
+    pub(super) from: Vec<String>,
 }
 
 /// What makes two rules say the same.
@@ -275,9 +274,9 @@ impl Rule<'_> {
         self.paths.extend(other.paths);
         self.paths.sort();
         self.paths.dedup();
-        for comment in other.comments {
-            if !self.comments.contains(&comment) {
-                self.comments.push(comment);
+        for object in other.from {
+            if !self.from.contains(&object) {
+                self.from.push(object);
             }
         }
     }
@@ -289,7 +288,7 @@ impl Rule<'_> {
             lines.push(Line::texts("paths", &self.paths));
         }
         lines.extend(self.interval.map(|interval| Line::text("interval", &interval)));
-        ImageDraft { repository: self.repository, policy: self.policy, lines, comments: self.comments }
+        ImageDraft { repository: self.repository, policy: self.policy, lines, comments: vec![format!("from {}", named(&self.from))] }
     }
 }
 

@@ -116,7 +116,7 @@ fn carry_over<'a>(object: &'a Object, settings: &Settings, images: Vec<Image>, r
             environment: None,
             paths: Vec::new(),
             interval: interval.clone(),
-            comments: vec![format!("from {}", origin(object))],
+            from: vec![origin(object)],
         });
     }
     for (host, secret) in logins {

@@ -10,6 +10,9 @@ use super::{Object, Origin, Remark, Severity};
 /// How many values one file may hold with its aliases followed; some hundred times what a large cluster's objects need.
 const MOST_VALUES: usize = 4_000_000;
 
+/// How deep brackets may be nested; the YAML reader itself goes no deeper than 128.
+const DEEPEST: usize = 1000;
+
 /// Reads all objects of a text: YAML documents or JSON, and what `kubectl get -o yaml` prints. A `List` is its items.
 ///
 /// A document that cannot be read becomes a [`Severity::Broken`] remark, and the others are read all the same. What is no mapping is no
@@ -55,6 +58,20 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
     parts.into_iter().filter(move |part| !part.lines().all(says_nothing))
 }
 
+/// Says whether brackets are opened deeper than any object needs. The YAML reader finds out by itself, but takes time with the square
+/// of the depth. Brackets in texts count, too; where it comes to so many that stay open, that is no object either.
+fn is_too_deep(part: &str) -> bool {
+    let mut depth = 0usize;
+    part.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEEPEST
+    })
+}
+
 /// Reads the values of a part; more than one only if `...` ends one of them.
 fn values(part: &str, left: &mut usize) -> Vec<Result<Value, String>> {
     let mut json = serde_json::Deserializer::from_str(part);
@@ -66,6 +83,9 @@ fn values(part: &str, left: &mut usize) -> Vec<Result<Value, String>> {
         return vec![Ok(value)];
     }
     *left = before;
+    if is_too_deep(part) {
+        return vec![Err("brackets are nested too deeply".to_owned())];
+    }
     let mut values = Vec::new();
     for document in serde_yaml::Deserializer::from_str(part) {
         let value = Bounded(left).deserialize(document).map_err(|error: serde_yaml::Error| error.to_string());

@@ -1,10 +1,11 @@
 //! The environments that Applications are written to: one a repository and branch, whoever shares it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use super::application::is_branch;
 use crate::import::common::{Teller, secret_file};
+use crate::import::gather::named;
 use crate::import::{Draft, EnvironmentDraft, Line, quoted};
 
 /// Where updates go that the tool would give a branch each.
@@ -12,7 +13,8 @@ const UPDATES: &str = "tagboat-updates";
 
 #[derive(Default)]
 pub(super) struct Environments {
-    names: BTreeMap<(String, Option<String>), String>,
+    /// By URL and branch: the name, and the Applications that it is for.
+    names: BTreeMap<(String, Option<String>), (String, BTreeSet<String>)>,
     drafts: Vec<EnvironmentDraft>,
 }
 
@@ -20,21 +22,17 @@ impl Environments {
     /// Names the environment of a repository and branch, which is made if there is none.
     pub(super) fn name(&mut self, plan: &Plan<'_>, url: &str, branch: Option<String>) -> String {
         let key = (url.trim_end_matches('/').trim_end_matches(".git").to_owned(), branch);
-        let comment = format!("from {}", plan.application.title());
-        if let Some(name) = self.names.get(&key) {
-            if let Some(draft) = self.drafts.iter_mut().find(|draft| draft.name == *name)
-                && !draft.comments.contains(&comment)
-            {
-                draft.comments.push(comment);
-            }
+        let application = plan.application.title();
+        if let Some((name, from)) = self.names.get_mut(&key) {
+            from.insert(application);
             return name.clone();
         }
         let name = self.free_name(&key.0, key.1.as_deref());
         let mut lines = vec![Line::text("url", url)];
         lines.extend(key.1.as_deref().map(|branch| Line::text("branch", branch)));
         lines.extend(auth(plan, url));
-        self.drafts.push(EnvironmentDraft { name: name.clone(), lines, comments: vec![comment] });
-        self.names.insert(key, name.clone());
+        self.drafts.push(EnvironmentDraft { name: name.clone(), lines, comments: Vec::new() });
+        self.names.insert(key, (name.clone(), BTreeSet::from([application])));
         name
     }
 
@@ -44,7 +42,11 @@ impl Environments {
 
     /// Gives the environments to the draft.
     pub(super) fn finish(self, draft: &mut Draft) {
-        draft.environments.extend(self.drafts);
+        let from: BTreeMap<String, BTreeSet<String>> = self.names.into_values().collect();
+        draft.environments.extend(self.drafts.into_iter().map(|environment| {
+            let from: Vec<String> = from.get(&environment.name).into_iter().flatten().cloned().collect();
+            EnvironmentDraft { comments: vec![format!("from {}", named(&from))], ..environment }
+        }));
     }
 
     /// Makes a name of the last part of the URL, with the branch and a number if it is taken.

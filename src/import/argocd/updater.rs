@@ -12,6 +12,8 @@ use crate::import::{Object, Remark};
 struct Group<'a> {
     updater: &'a Object,
     pattern: String,
+    /// What the pattern means; none if it is one name.
+    names: Option<regex::Regex>,
     selector: Option<Value>,
     by_annotations: bool,
     images: Vec<Wanted>,
@@ -113,6 +115,12 @@ fn group<'a>(
         tell.broken(&format!("{field}.namePattern"), "it names no Applications");
         return None;
     };
+    let is_one = !pattern.contains(['*', '?', '[', '\\']);
+    let names = if is_one { None } else { glob(&pattern, Glob::Path).and_then(|pattern| regex::Regex::new(&pattern).ok()) };
+    if !is_one && names.is_none() {
+        tell.broken(&format!("{field}.namePattern"), format!("`{pattern}` is no pattern"));
+        return None;
+    }
     verification(value, field, tell);
     let at_field = |key: &str| format!("{field}.{key}");
     let settings = Settings::read(at(value, &["commonUpdateSettings"]), &at_field("commonUpdateSettings"), tell).over(settings);
@@ -126,7 +134,7 @@ fn group<'a>(
     let images = images.iter().enumerate().filter_map(|(index, value)| image(value, &format!("{field}.images[{index}]"), &settings, tell));
     let images = if by_annotations { Vec::new() } else { images.collect() };
     let selector = at(value, &["labelSelectors"]).cloned();
-    Some(Group { updater, pattern, selector, by_annotations, images, write_back })
+    Some(Group { updater, pattern, names, selector, by_annotations, images, write_back })
 }
 
 fn image(value: &Value, field: &str, settings: &Settings, tell: &mut Teller<'_>) -> Option<Wanted> {
@@ -172,19 +180,19 @@ impl Group<'_> {
         if ours != theirs && !ours.is_empty() && !theirs.is_empty() {
             return None;
         }
-        let is_exact = !self.pattern.contains(['*', '?', '[', '\\']);
-        let matches = if is_exact {
-            self.pattern == application.name()
-        } else {
-            let regex = glob(&self.pattern, Glob::Path)?;
-            regex::Regex::new(&regex).is_ok_and(|regex| regex.is_match(application.name()))
+        let matches = match &self.names {
+            Some(names) => names.is_match(application.name()),
+            None => self.pattern == application.name(),
         };
-        let mut weight = if is_exact { 1_000_000 } else { 0 };
+        if !matches {
+            return None;
+        }
+        let mut weight = if self.names.is_none() { 1_000_000 } else { 0 };
         weight += self.pattern.chars().filter(|c| !"*?[]\\".contains(*c)).count() as u64;
         if let Some(selector) = &self.selector {
             weight += 10_000 + 100 * selects(selector, application)?;
         }
-        matches.then_some(weight)
+        Some(weight)
     }
 }
 

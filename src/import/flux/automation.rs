@@ -69,7 +69,7 @@ pub(super) fn targets<'a>(input: &Input<'a>, remarks: &mut Vec<Remark>) -> Targe
         let Some((selector, lines)) = target(&mut fields, input) else { continue };
         let environment = if fields.is_on("spec.suspend") {
             let reason = "it is suspended, so nothing is written for it";
-            fields.lost("spec.suspend", reason, format!("[environment.NAME] with {}", in_a_line(&lines)));
+            fields.lost("spec.suspend", reason, &format!("[environment.NAME] with {}", in_a_line(&lines)));
             None
         } else {
             Some(place(lines, &mut fields, &mut targets.environments))
@@ -136,9 +136,7 @@ fn target(fields: &mut Fields<'_, '_>, input: &Input<'_>) -> Option<(Selector, V
     if kind != "GitRepository" {
         return fields.broken(reference, format!("updates are written to a GitRepository, not to a {}", shown(kind)));
     }
-    let Some(name) = fields.text(&format!("{reference}.name")) else {
-        return fields.broken(reference, "it names no GitRepository, so the automation is left out");
-    };
+    let name = fields.needed(&format!("{reference}.name"), "it names no GitRepository, so the automation is left out")?;
     let namespace = fields.namespace_of(reference);
     let source = input.sources.find(namespace, name);
     let mut lines = match source {
@@ -149,8 +147,7 @@ fn target(fields: &mut Fields<'_, '_>, input: &Input<'_>) -> Option<(Selector, V
             vec![Line::text("url", "https://git.example.com/acme/environments.git").because("put yours here")]
         }
     };
-    let branch = branch(fields, source);
-    lines.push(branch);
+    lines.extend(branch(fields, source));
     lines.extend(paths(fields)?);
     lines.extend(author(fields));
     lines.sort_by_key(|line| ORDER.iter().position(|key| *key == line.key));
@@ -160,15 +157,14 @@ fn target(fields: &mut Fields<'_, '_>, input: &Input<'_>) -> Option<(Selector, V
 
 /// Reads what of a GitRepository concerns those who write to it.
 fn repository(mut fields: Fields<'_, '_>, input: &Input<'_>) -> Option<Vec<Line>> {
-    let Some(written) = fields.text("spec.url") else {
-        return fields.broken("spec.url", "it has no URL, so it is left out with its automations");
-    };
-    let (url, user) = without_user(written);
-    let mut lines = vec![Line::text("url", &url)];
-    if user.is_some() {
+    let written = fields.needed("spec.url", "it has no URL, so it is left out with its automations")?;
+    let cleaned = without_user(written);
+    if cleaned.is_some() {
         fields.note("spec.url", "a policy file holds no credentials, also not in URLs", "`auth`");
     }
-    credential(&mut fields, &url, user, input, &mut lines);
+    let url = cleaned.as_deref().unwrap_or(written);
+    let mut lines = vec![Line::text("url", url)];
+    credential(&mut fields, url, input, &mut lines);
     lines.extend(fields.duration("spec.timeout").map(|timeout| Line::text("timeout", &timeout)));
     let in_environment = "HTTPS_PROXY in Tagboat's own environment";
     fields.lost_if_there("spec.proxySecretRef", "an environment has no proxy of its own", in_environment);
@@ -181,20 +177,16 @@ fn repository(mut fields: Fields<'_, '_>, input: &Input<'_>) -> Option<Vec<Line>
     Some(lines)
 }
 
-/// Takes user and password out of a URL of http.
-fn without_user(written: &str) -> (String, Option<String>) {
-    match Url::parse(written) {
-        Ok(mut url) if matches!(url.scheme(), "http" | "https") && !(url.username().is_empty() && url.password().is_none()) => {
-            let user = url.username().to_owned();
-            // Both fail only for URLs that cannot have user and password.
-            let _ = (url.set_username(""), url.set_password(None));
-            (url.to_string(), Some(user))
-        }
-        _ => (written.to_owned(), None),
-    }
+/// Takes user and password out of a URL of http; the user alone may be a token.
+fn without_user(written: &str) -> Option<String> {
+    let mut url = Url::parse(written).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    // Both fail only for URLs that cannot have user and password.
+    let _ = (url.set_username(""), url.set_password(None));
+    has_user.then(|| url.to_string())
 }
 
-fn credential(fields: &mut Fields<'_, '_>, url: &str, user: Option<String>, input: &Input<'_>, lines: &mut Vec<Line>) {
+fn credential(fields: &mut Fields<'_, '_>, url: &str, input: &Input<'_>, lines: &mut Vec<Line>) {
     const FIELD: &str = "spec.secretRef";
     let Some(name) = fields.text("spec.secretRef.name") else { return };
     let namespace = fields.object.namespace();
@@ -204,8 +196,7 @@ fn credential(fields: &mut Fields<'_, '_>, url: &str, user: Option<String>, inpu
     let is_http = url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
     if is_http {
         // Where the password is a token, most servers take any user.
-        let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "git".to_owned());
-        lines.push(Line::new("auth", format!("{{ username = {}, password = {{ file = {} }} }}", quoted(&user), quoted(&file("password")))));
+        lines.push(Line::new("auth", format!("{{ username = \"git\", password = {{ file = {} }} }}", quoted(&file("password")))));
         let instead = format!("its password or token in {}, and its username in `auth`", file("password"));
         fields.note(FIELD, &reason, instead);
         if has("ca.crt") || has("caFile") {
@@ -222,27 +213,28 @@ fn credential(fields: &mut Fields<'_, '_>, url: &str, user: Option<String>, inpu
     }
 }
 
-/// Finds the branch. What Flux pushes elsewhere must not come to the branch it reads.
-fn branch(fields: &mut Fields<'_, '_>, source: Option<&Object>) -> Line {
-    let mut read = None;
-    for checkout in ["spec.git.checkout.ref", "spec.checkout"] {
-        if fields.has(checkout) && read.is_none() {
-            read = reference(fields, checkout);
+/// Finds the branch, if it is known. What Flux pushes elsewhere must not come to the branch it reads.
+fn branch(fields: &mut Fields<'_, '_>, source: Option<&Object>) -> Option<Line> {
+    let checkout = ["spec.git.checkout.ref", "spec.checkout.branch"].into_iter().find(|field| fields.has(field));
+    let read = match (checkout, source) {
+        (Some("spec.checkout.branch"), _) => fields.text("spec.checkout.branch").map(str::to_owned), // v1alpha1
+        (Some(field), _) => reference(fields, field),
+        (None, Some(object)) if object.at("/spec/ref").is_some_and(serde_yaml::Value::is_mapping) => {
+            reference(&mut Fields { object, remarks: &mut *fields.remarks }, "spec.ref")
         }
-    }
-    if let Some(object) = source.filter(|_| read.is_none()) {
-        read = reference(&mut Fields { object, remarks: &mut *fields.remarks }, "spec.ref");
-    }
-    let read = read.unwrap_or_else(|| "master".to_owned());
-    let push = fields.text("spec.git.push.branch").or_else(|| fields.text("spec.push.branch"));
-    match push.filter(|push| *push != read) {
-        None => Line::text("branch", &read),
-        Some(push) => {
+        (None, Some(_)) => Some("master".to_owned()),
+        (None, None) => None,
+    };
+    let field = ["spec.git.push.branch", "spec.push.branch"].into_iter().find(|field| fields.has(field));
+    match (field.and_then(|field| fields.text(field)), read) {
+        (None, read) => read.map(|read| Line::text("branch", &read)),
+        (Some(push), None) => Some(Line::text("branch", push)),
+        (Some(push), Some(read)) if push == read => Some(Line::text("branch", push)),
+        (Some(push), Some(read)) => {
             let reason = "Tagboat reads the branch that it pushes to, and does not make it";
-            let field = if fields.has("spec.git.push.branch") { "spec.git.push.branch" } else { "spec.push.branch" };
             let instead = format!("make {} from {} and keep it up to date, or set `branch` to the latter", shown(push), shown(&read));
-            fields.lost(field, reason, instead);
-            Line::text("branch", push).because(format!("Flux reads {read} and pushes here"))
+            fields.lost(field.unwrap_or_default(), reason, &instead);
+            Some(Line::text("branch", push).because(format!("Flux reads {read} and pushes here")))
         }
     }
 }
@@ -250,8 +242,7 @@ fn branch(fields: &mut Fields<'_, '_>, source: Option<&Object>) -> Line {
 /// Reads a branch from a reference; commits, tags and version ranges are nothing to push to.
 fn reference(fields: &mut Fields<'_, '_>, field: &str) -> Option<String> {
     for other in ["commit", "semver", "tag"] {
-        let instead = "`branch`";
-        fields.lost_if_there(&format!("{field}.{other}"), "Tagboat reads the tip of a branch and pushes to it", instead);
+        fields.lost_if_there(&format!("{field}.{other}"), "Tagboat reads the tip of a branch and pushes to it", "`branch`");
     }
     let full = fields.text(&format!("{field}.name"));
     if let Some(branch) = full.and_then(|full| full.strip_prefix("refs/heads/")) {
@@ -297,13 +288,9 @@ fn manners(fields: &mut Fields<'_, '_>) {
     for commit in ["spec.git.commit", "spec.commit"] {
         let field = |name| format!("{commit}.{name}");
         let reason = "commit messages have one form, in which every change and its reason stand";
-        fields.lost_if_there(&field("messageTemplate"), reason, "no equivalent");
-        fields.lost_if_there(&field("messageTemplateValues"), reason, "no equivalent");
-        fields.lost_if_there(
-            &field("signingKey"),
-            "commits are not signed",
-            "no equivalent: a branch that asks for signatures refuses the push",
-        );
+        fields.lost_if_there(&field("messageTemplate"), reason, "");
+        fields.lost_if_there(&field("messageTemplateValues"), reason, "");
+        fields.lost_if_there(&field("signingKey"), "commits are not signed, so a branch that asks for it refuses the push", "");
     }
     for push in ["spec.git.push", "spec.push"] {
         let to_branch = "one branch is pushed, and nothing else";

@@ -32,6 +32,12 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// Returns a text that has to be there; what is broken without it is told.
+    pub(super) fn needed(&mut self, field: &str, reason: &str) -> Option<&'a str> {
+        let is_empty = self.at(field).is_none_or(|value| value.as_str() == Some(""));
+        if is_empty { self.broken(field, reason) } else { self.text(field) }
+    }
+
     /// Returns whether a switch is on; one of another type is broken.
     pub(super) fn is_on(&mut self, field: &str) -> bool {
         match self.at(field) {
@@ -63,9 +69,10 @@ impl<'a> Fields<'a, '_> {
         None
     }
 
-    /// Tells that a field is not carried over.
-    pub(super) fn lost(&mut self, field: &str, reason: &str, instead: impl Into<String>) {
-        self.remarks.push(Remark::new(Severity::Lost, self.object, field, reason).instead(instead));
+    /// Tells that a field is not carried over; without an equivalent, `instead` is empty.
+    pub(super) fn lost(&mut self, field: &str, reason: &str, instead: &str) {
+        let remark = Remark::new(Severity::Lost, self.object, field, reason);
+        self.remarks.push(if instead.is_empty() { remark } else { remark.instead(instead) });
     }
 
     /// As [`lost`](Self::lost), if the field is there.

@@ -18,7 +18,7 @@ impl Hosts {
             Some((known, _)) if known.value == line.value => {}
             Some((known, from)) => {
                 let reason = format!("all that is asked of {host} has one `{}`, and {from} sets another", known.key);
-                fields.lost(field, &reason, format!("one `{}` that serves both", known.key));
+                fields.lost(field, &reason, &format!("one `{}` that serves both", known.key));
             }
         }
     }

@@ -4,6 +4,7 @@ use super::fields::{Fields, full_name};
 use super::input::Input;
 use super::repository::{Scan, Scans};
 use crate::import::{Line, Object, Remark, shown};
+use crate::policy::{Config, Direction, Order, Policy};
 
 /// What an ImagePolicy says, with the ImageRepository that it is about.
 pub(super) struct Choice<'a, 's> {
@@ -40,10 +41,16 @@ pub(super) fn choice<'a, 's>(
     if let Some(tag) = pattern.filter(|_| digest == "Always" && extract.is_none()).and_then(only_tag) {
         return Some(Choice { object, scan, policy: vec![Line::text("digest", &tag)], is_suspended });
     }
-    let mut policy = order;
-    policy.extend(pattern.map(|pattern| Line::text("filter", pattern)));
-    policy.extend(extract.map(|extract| Line::text("extract", extract)));
-    policy.extend(exclude(scan, &policy));
+    let config = Config {
+        filter: pattern.map(str::to_owned),
+        extract: extract.map(str::to_owned),
+        exclude: exclude(scan, &order),
+        strict: matches!(order, Order::Semver(_)),
+        order: Some(order),
+        ..Config::default()
+    };
+    let mut policy = lines(&config);
+    check(config, &mut fields)?;
     policy.extend((digest != "Never").then(|| Line::new("pin_digest", "true")));
     if digest == "Always" {
         let reason = "`pin_digest` writes the digest together with a new tag; one that is pushed again keeps the digest it had";
@@ -54,9 +61,7 @@ pub(super) fn choice<'a, 's>(
 
 fn scan<'a, 's>(fields: &mut Fields<'a, '_>, input: &Input<'a>, scans: &'s Scans<'a>) -> Option<&'s Scan<'a>> {
     const FIELD: &str = "spec.imageRepositoryRef";
-    let Some(name) = fields.text("spec.imageRepositoryRef.name") else {
-        return fields.broken(FIELD, "it names no ImageRepository, so it is left out");
-    };
+    let name = fields.needed("spec.imageRepositoryRef.name", "it names no ImageRepository, so it is left out")?;
     let namespace = fields.namespace_of(FIELD);
     let Some(object) = input.repositories.find(namespace, name) else {
         let reason = format!("the ImageRepository {} is not among the input, so the policy is left out", full_name(namespace, name));
@@ -70,7 +75,7 @@ fn scan<'a, 's>(fields: &mut Fields<'a, '_>, input: &Input<'a>, scans: &'s Scans
 }
 
 /// Reads the order. Of several, Flux takes the first of semver, alphabetical and numerical.
-fn order(fields: &mut Fields<'_, '_>) -> Option<Vec<Line>> {
+fn order(fields: &mut Fields<'_, '_>) -> Option<Order> {
     const ORDERS: [&str; 3] = ["semver", "alphabetical", "numerical"];
     let mut given = ORDERS.into_iter().filter(|order| fields.has(&format!("spec.policy.{order}"))).collect::<Vec<_>>().into_iter();
     let Some(order) = given.next() else {
@@ -80,29 +85,56 @@ fn order(fields: &mut Fields<'_, '_>) -> Option<Vec<Line>> {
         fields.note(&format!("spec.policy.{other}"), &format!("Flux does not use it either, beside `{order}`"), "nothing to do");
     }
     if order == "semver" {
-        let Some(range) = fields.text("spec.policy.semver.range") else {
-            return fields.broken("spec.policy.semver.range", "there is no range, so the policy is left out");
-        };
-        return Some(vec![Line::text("semver", range), Line::new("strict", "true")]);
+        let range = fields.needed("spec.policy.semver.range", "there is no range, so the policy is left out")?;
+        return Some(Order::Semver(range.to_owned()));
     }
     let field = format!("spec.policy.{order}.order");
     let direction = match fields.text(&field).unwrap_or("asc") {
-        "asc" => "ascending",
-        "desc" => "descending",
+        "asc" => Direction::Ascending,
+        "desc" => Direction::Descending,
         other => return fields.broken(&field, format!("`{}` is neither asc nor desc, so the policy is left out", shown(other))),
     };
-    Some(vec![Line::text(if order == "numerical" { "numeric" } else { order }, direction)])
+    Some(if order == "numerical" { Order::Numeric(direction) } else { Order::Alphabetical(direction) })
 }
 
 /// Returns the tags that are not taken. Flux leaves cosign's signatures out, if it is not told otherwise; by number or version they
 /// are never read anyway.
-fn exclude(scan: &Scan<'_>, policy: &[Line]) -> Option<Line> {
-    let is_alphabetical = policy.iter().any(|line| line.key == "alphabetical");
-    match &scan.exclude {
-        Some(patterns) if patterns.is_empty() => None,
-        Some(patterns) => Some(Line::texts("exclude", patterns)),
-        None => is_alphabetical.then(|| Line::texts("exclude", &[r"^.*\.sig$"])),
+fn exclude(scan: &Scan<'_>, order: &Order) -> Vec<String> {
+    match (&scan.exclude, order) {
+        (Some(patterns), _) => patterns.iter().copied().map(str::to_owned).collect(),
+        (None, Order::Alphabetical(_)) => vec![r"^.*\.sig$".to_owned()],
+        (None, _) => Vec::new(),
     }
+}
+
+/// Writes the keys of a policy.
+fn lines(config: &Config) -> Vec<Line> {
+    let order = match &config.order {
+        Some(Order::Semver(range)) => Some(Line::text("semver", range)),
+        Some(Order::Numeric(direction)) => Some(Line::text("numeric", &direction.to_string())),
+        Some(Order::Alphabetical(direction)) => Some(Line::text("alphabetical", &direction.to_string())),
+        _ => None,
+    };
+    let text = |key, text: &Option<String>| text.as_ref().map(|text| Line::text(key, text));
+    let strict = config.strict.then(|| Line::new("strict", "true"));
+    let exclude = (!config.exclude.is_empty()).then(|| Line::texts("exclude", &config.exclude));
+    [order, strict, text("filter", &config.filter), text("extract", &config.extract), exclude].into_iter().flatten().collect()
+}
+
+/// Has the policy checked, so that a mistake is told of the field that it is in.
+fn check(config: Config, fields: &mut Fields<'_, '_>) -> Option<()> {
+    let errors = Policy::new(config).err().unwrap_or_default();
+    for error in &errors {
+        let field = match error.key {
+            "semver" => "spec.policy.semver.range",
+            "filter" => "spec.filterTags.pattern",
+            "extract" => "spec.filterTags.extract",
+            "exclude" => "spec.imageRepositoryRef (its exclusionList)",
+            _ => "spec.policy",
+        };
+        fields.broken::<()>(field, format!("{}; the policy is left out", error.message));
+    }
+    errors.is_empty().then_some(())
 }
 
 /// Returns the one tag that a pattern such as `^latest$` matches.

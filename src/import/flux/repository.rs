@@ -52,11 +52,12 @@ pub(super) fn scans<'a>(input: &Input<'a>, hosts: &mut Hosts, remarks: &mut Vec<
 
 fn scan<'a>(mut fields: Fields<'a, '_>, input: &Input<'a>, hosts: &mut Hosts) -> Option<Scan<'a>> {
     fields.only(KNOWN);
-    let Some(written) = fields.text("spec.image") else {
-        return fields.broken("spec.image", "it names no image, so it is left out with its policies");
-    };
+    let written = fields.needed("spec.image", "it names no image, so it is left out with its policies")?;
     let repository = match Repository::parse(written) {
         Ok(repository) => repository,
+        Err(_) if written.contains("://") => {
+            return fields.broken("spec.image", format!("Flux takes no scheme here: `{}`", shown(written)));
+        }
         Err(_) if Reference::parse(written).is_ok() => {
             return fields.broken("spec.image", format!("Flux takes no tag or digest here: `{}`", shown(written)));
         }

@@ -36,19 +36,19 @@ impl<'t, 'a> Rules<'t, 'a> {
         let mut fields = Fields { object, remarks };
         let alike = format!("[[image]] with repository = {}, policy = {{ {} }}", quoted(scan.written), in_a_line(&policy));
         if is_suspended {
-            return fields.lost("spec.suspend", "it is suspended, so it is left out", alike);
+            return fields.lost("spec.suspend", "it is suspended, so it is left out", &alike);
         }
         if scan.is_suspended {
             let reason = format!("the {} is suspended, so the policy is left out", scan.object.title());
-            return fields.lost("spec.imageRepositoryRef", &reason, alike);
+            return fields.lost("spec.imageRepositoryRef", &reason, &alike);
         }
         let environments = match self.targets.places(object) {
             _ if self.is_everywhere => Vec::new(),
             Places::In(names) => names,
-            Places::Suspended => return fields.lost("", "its ImageUpdateAutomation is suspended, so it is left out", alike),
-            Places::Nowhere => return fields.lost("", "no ImageUpdateAutomation selects it, so Flux writes it nowhere", alike),
+            Places::Suspended => return fields.lost("", "its ImageUpdateAutomation is suspended, so it is left out", &alike),
+            Places::Nowhere => return fields.lost("", "no ImageUpdateAutomation selects it, so Flux writes it nowhere", &alike),
         };
-        let marker = full_name(object.namespace(), object.name());
+        let marker = full_name(object.namespace(), object.name()).replacen('/', ":", 1);
         let comments =
             vec![object.title(), format!("marker = \"{marker}\"   (what Flux's markers say; here the image is found by its value)")];
         let interval = scan.interval.as_ref().map(|interval| Line::text("interval", interval));
@@ -60,7 +60,7 @@ impl<'t, 'a> Rules<'t, 'a> {
             let first = rule.comments.first().map_or("", String::as_str);
             let reason = format!("{first} chooses otherwise for the same image in the same environment; only markers tell them apart");
             let instead = format!("both rules with `paths` of their own: {alike}");
-            return fields.lost("", &reason, instead);
+            return fields.lost("", &reason, &instead);
         }
         let reason = "markers are not read: within the environment's paths, every reference to the image is found, marked or not";
         fields.note("", reason, "`paths` of the [[image]], where that is too much");

@@ -1,4 +1,4 @@
-//! Whatever stands in the objects of others, importing gives a policy file that is sound, and never panics.
+//! Whatever stands in settings of Argo CD Image Updater and of Keel, the policy file is sound, and nothing panics.
 
 use proptest::prelude::*;
 use tagboat::config::{self, Variables};
