@@ -309,3 +309,47 @@ pub(super) fn register(draft: &mut Draft, host: &str, line: Line) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn images_are_split_at_the_tag_and_not_at_the_port() {
+        for (image, name, tag) in [
+            ("nginx", "nginx", None),
+            ("nginx:~1.26", "nginx", Some("~1.26")),
+            ("registry:5000/classic-web", "registry:5000/classic-web", None),
+            ("registry:5000/classic-web:1.x", "registry:5000/classic-web", Some("1.x")),
+            ("ghcr.io/a/b:1@sha256:00", "ghcr.io/a/b", Some("1")),
+            ("ghcr.io/a/b@sha256:00", "ghcr.io/a/b", None),
+            ("a:", "a", None),
+            ("", "", None),
+        ] {
+            assert_eq!(split_image(image), (name, tag), "{image}");
+        }
+    }
+
+    #[test]
+    fn globs_match_whole_tags_as_the_tools_do() {
+        for (pattern, form, yes, no) in [
+            ("tag?", Glob::Path, "tag1", "tag10"),
+            ("foo", Glob::Path, "foo", "foobar"),
+            ("*-rc*", Glob::Path, "1.0-rc1", "1.0"),
+            ("[a-c]x", Glob::Path, "bx", "dx"),
+            ("[^a-c]x", Glob::Path, "dx", "bx"),
+            (r"a\*", Glob::Path, "a*", "ab"),
+            ("1.0", Glob::Path, "1.0", "1x0"),
+            ("build-*", Glob::Stars, "build-1", "a-build-1"),
+            ("a?", Glob::Stars, "a?", "ab"),
+        ] {
+            let regex = Regex::new(&glob(pattern, form).unwrap()).unwrap();
+            assert!(regex.is_match(yes) && !regex.is_match(no), "{pattern}: {regex}");
+        }
+        for broken in ["[", "[]", "[^]", "a\\", "[z-a]"] {
+            assert_eq!(glob(broken, Glob::Path), None, "{broken}");
+        }
+    }
+}

@@ -189,3 +189,36 @@ impl Wanted {
         !before_target
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_told_from_a_constraint_that_holds_an_equals_sign() {
+        for (text, wanted) in [
+            ("classic-web=registry:5000/classic-web", Some((Some("classic-web"), "registry:5000/classic-web", None))),
+            ("nginx:>=1.0.1", Some((None, "nginx", Some(">=1.0.1")))),
+            ("a=nginx:>=1.0.1", Some((Some("a"), "nginx", Some(">=1.0.1")))),
+            ("=nginx", Some((None, "nginx", None))),
+            ("a=", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_that_tagboat_finds_by_itself_are_known() {
+        for (name, tag, found) in [
+            ("image.name", "image.tag", true),
+            ("image.repository", "image.tag", true),
+            ("worker.imageName", "worker.imageTag", true),
+            ("image.repository", "deploy.tag", false),
+            ("image.repository", "image.version", false),
+            ("image", "tag", true),
+        ] {
+            assert_eq!(is_found(name, tag), found, "{name} {tag}");
+        }
+    }
+}

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use tagboat::config::{self, Variables};
 use tagboat::import::{self, Draft, Object};
 
+use super::golden::{fixtures, sorted};
+
 /// Imports a text as the command does, and checks the result.
 fn imported(text: &str, function: fn(&[Object]) -> Draft) -> Draft {
     let (objects, _) = import::read(text, "objects.yaml");
@@ -186,5 +188,123 @@ proptest! {
         let wild = object("CronJob", &annotations, &spec);
         let values = serde_json::json!({ "keel": spec, "image": { "repository": image } });
         imported(&format!("{workload}\n---\n{wild}\n---\n{values}"), import::keel::import);
+    }
+}
+
+/// What the tools can be told: tables 2.1 to 2.4 of their inventory, a text for each row that stands in an input.
+const ROWS: [(&str, &[&str]); 2] = [
+    (
+        "argocd",
+        &[
+            "image-list:",
+            ".update-strategy:",
+            "/update-strategy:",
+            ".allow-tags:",
+            "/allow-tags:",
+            ".ignore-tags:",
+            "/ignore-tags:",
+            ".force-update:",
+            "/force-update:",
+            ".pull-secret:",
+            "/pull-secret:",
+            ".platforms:",
+            ".helm.image-name:",
+            ".helm.image-tag:",
+            ".helm.image-spec:",
+            ".kustomize.image-name:",
+            "write-back-method:",
+            "write-back-target:",
+            "git-branch:",
+            "git-repository:",
+            ".tag-match:",
+            ".sort-mode:",
+            "newest-build",
+            "'latest'",
+            "alphabetical",
+            "'name'",
+            "'digest'",
+            "pullsecret:",
+            "secret:argocd",
+            "env:",
+            "ext:",
+            "git:repocreds",
+            "git:secret:",
+            "kustomization:",
+            "helmvalues:",
+            "plugin:",
+            "pullRequest:",
+            "imagesVerification:",
+            "useAnnotations:",
+            "namePattern:",
+            "labelSelectors:",
+            "matchExpressions:",
+            "commonUpdateSettings:",
+            "writeBackConfig:",
+            "gitConfig:",
+            "manifestTargets:",
+            "namespace: argocd\n  surprise",
+            "api_url:",
+            "prefix:",
+            "ping:",
+            "credentials:",
+            "credsexpire:",
+            "tagsortmode:",
+            "insecure:",
+            "ca_file:",
+            "ca_data:",
+            "defaultns:",
+            "limit:",
+            "default:",
+            "sourceHydrator:",
+            "sources:",
+        ],
+    ),
+    (
+        "keel",
+        &[
+            "keel.sh/policy:",
+            "keel.observer/policy:",
+            "'all'",
+            "'major'",
+            "'minor'",
+            "'patch'",
+            "'force'",
+            "'glob:",
+            "'regexp:",
+            "'never'",
+            "keel.sh/matchTag:",
+            "keel.sh/match-tag:",
+            "keel.sh/matchPreRelease:",
+            "keel.sh/trigger:",
+            "keel.sh/pollSchedule:",
+            "@every",
+            "keel.sh/approvals:",
+            "keel.sh/approvalDeadline:",
+            "keel.sh/notify:",
+            "keel.sh/releaseNotes:",
+            "keel.sh/imagePullSecret:",
+            "keel.sh/monitorContainers:",
+            "keel.sh/initContainers:",
+            "keel.sh/imageVolumes:",
+            "keel.sh/digest:",
+            "keel.sh/update-time:",
+            "keel:",
+            "notificationChannels:",
+            "images:",
+            "digest: workers",
+            "kind: CronJob",
+            "kind: StatefulSet",
+            "kind: DaemonSet",
+        ],
+    ),
+];
+
+#[test]
+fn every_row_of_the_tables_stands_in_a_golden_case() {
+    for (tool, rows) in ROWS {
+        let files = sorted(&fixtures().join(tool)).into_iter().flat_map(|case| sorted(&case.join("in")));
+        let inputs: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let missing: Vec<&&str> = rows.iter().filter(|row| !inputs.contains(**row)).collect();
+        assert!(missing.is_empty(), "{tool}: {missing:?}");
     }
 }
