@@ -7,5 +7,8 @@ mod hostile;
 
 use tagboat::import::{self, Draft, Object};
 
+/// A tool's way from objects to a draft.
+type Import = fn(&[Object]) -> Draft;
+
 /// Every tool by the name of its fixtures' folder.
-const TOOLS: &[(&str, fn(&[Object]) -> Draft)] = &[("flux", import::flux::import)];
+const TOOLS: &[(&str, Import)] = &[("flux", import::flux::import)];
