@@ -90,7 +90,7 @@ pub struct Remark {
     pub field: String,
     /// Why, or what is different.
     pub reason: String,
-    /// The nearest equivalent, or what to do.
+    /// What to do; of what is lost, the nearest equivalent.
     pub instead: Option<String>,
     /// How bad it is.
     pub severity: Severity,
@@ -165,15 +165,16 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One line: `ImagePolicy flux-system/podinfo: spec.suspend: why; instead: what`. The file is left to who prints it.
+/// One line: `ImagePolicy flux-system/podinfo: spec.suspend: why; instead: what`. The file is told by who prints it.
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [&self.object, &self.field, &self.reason].into_iter().filter(|part| !part.is_empty());
         let text = parts.map(String::as_str).collect::<Vec<_>>().join(": ");
         f.write_str(&shown(&text))?;
-        match &self.instead {
-            Some(instead) => write!(f, "; instead: {}", shown(instead)),
-            None => Ok(()),
+        match (&self.instead, self.severity) {
+            (Some(instead), Severity::Lost) => write!(f, "; instead: {}", shown(instead)),
+            (Some(help), _) => write!(f, "; {}", shown(help)),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -49,7 +49,7 @@ fn manners() -> Remark {
         object: "every image".to_owned(),
         field: String::new(),
         reason: "Flux lowers a version and bumps a reverted one again, if its policy says so; Tagboat does neither".to_owned(),
-        instead: Some("`downgrade = true` in the policies that are to lower versions".to_owned()),
+        instead: Some("set `downgrade = true` in the policies that are to lower versions".to_owned()),
         severity: Severity::Note,
     }
 }

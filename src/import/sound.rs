@@ -1,5 +1,7 @@
 //! The last look at a draft: what the policy file cannot say is left out, with the reason.
 
+use std::collections::BTreeMap;
+
 use super::{Draft, EnvironmentDraft, ImageDraft, Line, Remark, Severity, quoted, write};
 use crate::config::{self, Mistake, Variables};
 
@@ -44,7 +46,8 @@ pub fn sound(mut draft: Draft) -> Draft {
     }
     // Images are tried among environments that have nothing but a name.
     let names: Vec<EnvironmentDraft> = kept.environments.iter().enumerate().map(|(index, one)| named(&one.name, index)).collect();
-    for image in images {
+    for mut image in images {
+        keep_environments(&mut image, &kept.environments);
         let alone = Draft { environments: names.clone(), images: vec![image.clone()], ..Draft::default() };
         let title = image.comments.first().map_or_else(|| format!("[[image]] {}", image.repository), String::clone);
         if tell(&mistakes(&alone), &title, &mut remarks) {
@@ -52,6 +55,19 @@ pub fn sound(mut draft: Draft) -> Draft {
         }
     }
     Draft { remarks, ..kept }
+}
+
+/// Takes the environments that were left out from those of an image; where none remains, that is its mistake.
+fn keep_environments(image: &mut ImageDraft, kept: &[EnvironmentDraft]) {
+    for line in image.lines.iter_mut().filter(|line| line.key == "environments") {
+        let Ok(mut read) = toml::from_str::<BTreeMap<String, Vec<String>>>(&format!("names = {}", line.value)) else { continue };
+        let names = read.entry("names".to_owned()).or_default();
+        let known = |name: &String| kept.iter().any(|environment| environment.name == *name);
+        if names.iter().any(known) {
+            names.retain(known);
+            line.value = Line::texts("", names).value;
+        }
+    }
 }
 
 /// Reads what would be written.
@@ -117,6 +133,18 @@ mod tests {
         assert_eq!(objects, ["[registry.\"a/b\"]", "[environment.pr od]", "[[image]] acme/web", "[[image]] ACME"]);
         assert!(draft.remarks.iter().all(|remark| remark.severity == Severity::Broken));
         assert!(mistakes(&draft).is_empty());
+    }
+
+    #[test]
+    fn an_image_stays_in_the_environments_that_are_left() {
+        let somewhere = |names: &[&str]| ImageDraft { lines: vec![Line::texts("environments", names)], ..image("acme/api", "^1") };
+        let draft = sound(Draft {
+            environments: vec![named("prod", 0), EnvironmentDraft { lines: vec![Line::text("url", "ftp://x")], ..named("bad", 1) }],
+            images: vec![somewhere(&["bad", "prod"]), somewhere(&["bad"])],
+            ..Draft::default()
+        });
+        assert_eq!(draft.images, [somewhere(&["prod"])]);
+        assert_eq!(draft.remarks.len(), 2, "{:?}", draft.remarks);
     }
 
     #[test]

@@ -65,9 +65,13 @@ const KNOWN: &[&str] =
 pub(super) fn targets<'a>(input: &Input<'a>, remarks: &mut Vec<Remark>) -> Targets<'a> {
     let mut targets = Targets { environments: Vec::new(), targets: Vec::new() };
     for object in input.automations.iter() {
-        let mut fields = Fields { object, remarks: &mut *remarks };
+        let mut fields = Fields::new(object, &mut *remarks);
         let Some((selector, lines)) = target(&mut fields, input) else { continue };
-        let environment = if fields.is_on("spec.suspend") {
+        let is_suspended = fields.is_on("spec.suspend");
+        if fields.is_broken {
+            continue;
+        }
+        let environment = if is_suspended {
             let reason = "it is suspended, so nothing is written for it";
             fields.lost("spec.suspend", reason, &format!("[environment.NAME] with {}", in_a_line(&lines)));
             None
@@ -140,10 +144,10 @@ fn target(fields: &mut Fields<'_, '_>, input: &Input<'_>) -> Option<(Selector, V
     let namespace = fields.namespace_of(reference);
     let source = input.sources.find(namespace, name);
     let mut lines = match source {
-        Some(object) => repository(Fields { object, remarks: &mut *fields.remarks }, input)?,
+        Some(object) => repository(Fields::new(object, &mut *fields.remarks), input)?,
         None => {
             let reason = format!("the GitRepository {} is not among the input", full_name(namespace, name));
-            fields.note(reference, &reason, "put its URL in place of the sample, with `auth`");
+            fields.note(reference, &reason, "put its URL in place of the sample, with `branch` and `auth`");
             vec![Line::text("url", "https://git.example.com/acme/environments.git").because("put yours here")]
         }
     };
@@ -152,7 +156,7 @@ fn target(fields: &mut Fields<'_, '_>, input: &Input<'_>) -> Option<(Selector, V
     lines.extend(author(fields));
     lines.sort_by_key(|line| ORDER.iter().position(|key| *key == line.key));
     manners(fields);
-    Some((selector, lines))
+    (!fields.is_broken).then_some((selector, lines))
 }
 
 /// Reads what of a GitRepository concerns those who write to it.
@@ -160,7 +164,7 @@ fn repository(mut fields: Fields<'_, '_>, input: &Input<'_>) -> Option<Vec<Line>
     let written = fields.needed("spec.url", "it has no URL, so it is left out with its automations")?;
     let cleaned = without_user(written);
     if cleaned.is_some() {
-        fields.note("spec.url", "a policy file holds no credentials, also not in URLs", "`auth`");
+        fields.note("spec.url", "a policy file holds no credentials, also not in URLs", "give it as `auth`");
     }
     let url = cleaned.as_deref().unwrap_or(written);
     let mut lines = vec![Line::text("url", url)];
@@ -174,7 +178,7 @@ fn repository(mut fields: Fields<'_, '_>, input: &Input<'_>) -> Option<Vec<Line>
     }
     let reason = "Flux checks signatures where it deploys, which it goes on to do; Tagboat does not look at them";
     fields.lost_if_there("spec.verify", reason, "protection of the branch by the Git server");
-    Some(lines)
+    (!fields.is_broken).then_some(lines)
 }
 
 /// Takes user and password out of a URL of http; the user alone may be a token.
@@ -197,11 +201,11 @@ fn credential(fields: &mut Fields<'_, '_>, url: &str, input: &Input<'_>, lines: 
     if is_http {
         // Where the password is a token, most servers take any user.
         lines.push(Line::new("auth", format!("{{ username = \"git\", password = {{ file = {} }} }}", quoted(&file("password")))));
-        let instead = format!("its password or token in {}, and its username in `auth`", file("password"));
-        fields.note(FIELD, &reason, instead);
+        let instead = format!("put its password or token in {}, and its username in `auth`", file("password"));
+        fields.note(FIELD, &reason, &instead);
         if has("ca.crt") || has("caFile") {
             lines.push(Line::text("ca_file", &file("ca.crt")));
-            fields.note(FIELD, "the Secret holds certificate authorities, too", format!("put them in {}", file("ca.crt")));
+            fields.note(FIELD, "the Secret holds certificate authorities, too", &format!("put them in {}", file("ca.crt")));
         }
         if has("tls.crt") || has("certFile") {
             fields.lost(FIELD, "no certificate is shown to Git servers", "`auth` with a token as the password, or an ssh key");
@@ -209,7 +213,11 @@ fn credential(fields: &mut Fields<'_, '_>, url: &str, input: &Input<'_>, lines: 
     } else {
         let (key, hosts) = (file("identity"), file("known_hosts"));
         lines.push(Line::new("auth", format!("{{ ssh_key = {{ file = {} }}, known_hosts = {} }}", quoted(&key), quoted(&hosts))));
-        fields.note(FIELD, &reason, format!("its identity in {key} and its known_hosts beside it; a key with a passphrase cannot be used"));
+        fields.note(
+            FIELD,
+            &reason,
+            &format!("put its identity in {key} and its known_hosts beside it; a key with a passphrase cannot be used"),
+        );
     }
 }
 
@@ -220,7 +228,10 @@ fn branch(fields: &mut Fields<'_, '_>, source: Option<&Object>) -> Option<Line> 
         (Some("spec.checkout.branch"), _) => fields.text("spec.checkout.branch").map(str::to_owned), // v1alpha1
         (Some(field), _) => reference(fields, field),
         (None, Some(object)) if object.at("/spec/ref").is_some_and(serde_yaml::Value::is_mapping) => {
-            reference(&mut Fields { object, remarks: &mut *fields.remarks }, "spec.ref")
+            let mut source = Fields::new(object, &mut *fields.remarks);
+            let read = reference(&mut source, "spec.ref");
+            fields.is_broken |= source.is_broken;
+            read
         }
         (None, Some(_)) => Some("master".to_owned()),
         (None, None) => None,
@@ -283,7 +294,7 @@ fn author(fields: &mut Fields<'_, '_>) -> Option<Line> {
 fn manners(fields: &mut Fields<'_, '_>) {
     if fields.duration("spec.interval").is_some() {
         let reason = "environments have no interval: they are looked at whenever a listing brings news";
-        fields.note("spec.interval", reason, "`interval` of [watch] and of each [[image]]");
+        fields.note("spec.interval", reason, "see `interval` of [watch] and of each [[image]]");
     }
     for commit in ["spec.git.commit", "spec.commit"] {
         let field = |name| format!("{commit}.{name}");

@@ -11,9 +11,16 @@ use crate::import::{Line, Object, Remark, Severity, shown};
 pub(super) struct Fields<'a, 'r> {
     pub(super) object: &'a Object,
     pub(super) remarks: &'r mut Vec<Remark>,
+    /// Whether something broken was found. Such an object is left out as a whole, since a filter, a path or a branch that is
+    /// overlooked would let more be written than was meant.
+    pub(super) is_broken: bool,
 }
 
-impl<'a> Fields<'a, '_> {
+impl<'a, 'r> Fields<'a, 'r> {
+    pub(super) fn new(object: &'a Object, remarks: &'r mut Vec<Remark>) -> Self {
+        Self { object, remarks, is_broken: false }
+    }
+
     fn at(&self, field: &str) -> Option<&'a Value> {
         let object: &'a Object = self.object;
         object.at(&format!("/{}", field.replace('.', "/"))).filter(|value| !value.is_null())
@@ -66,6 +73,7 @@ impl<'a> Fields<'a, '_> {
     /// Tells that the object is broken here.
     pub(super) fn broken<T>(&mut self, field: &str, reason: impl Into<String>) -> Option<T> {
         self.remarks.push(Remark::new(Severity::Broken, self.object, field, reason));
+        self.is_broken = true;
         None
     }
 
@@ -82,9 +90,10 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    /// Tells what is to be known of a field, and to be done.
-    pub(super) fn note(&mut self, field: &str, reason: &str, instead: impl Into<String>) {
-        self.remarks.push(Remark::new(Severity::Note, self.object, field, reason).instead(instead));
+    /// Tells what is to be known of a field, and what to do, if there is something to do.
+    pub(super) fn note(&mut self, field: &str, reason: &str, instead: &str) {
+        let remark = Remark::new(Severity::Note, self.object, field, reason);
+        self.remarks.push(if instead.is_empty() { remark } else { remark.instead(instead) });
     }
 
     /// Tells the fields of the `spec` that are not known.

@@ -24,7 +24,7 @@ pub(super) fn choice<'a, 's>(
     scans: &'s Scans<'a>,
     remarks: &mut Vec<Remark>,
 ) -> Option<Choice<'a, 's>> {
-    let mut fields = Fields { object, remarks };
+    let mut fields = Fields::new(object, remarks);
     fields.only(KNOWN);
     let scan = scan(&mut fields, input, scans)?;
     let is_suspended = fields.is_on("spec.suspend");
@@ -33,11 +33,14 @@ pub(super) fn choice<'a, 's>(
         return fields.broken("spec.digestReflectionPolicy", format!("`{}` is none of Never, IfNotPresent and Always", shown(digest)));
     }
     if fields.duration("spec.interval").is_some() {
-        fields.note("spec.interval", "a digest is looked at whenever the repository is listed", "`interval` of the [[image]]");
+        fields.note("spec.interval", "a digest is looked at whenever the repository is listed", "see `interval` of the [[image]]");
     }
     let pattern = fields.text("spec.filterTags.pattern");
     let extract = fields.text("spec.filterTags.extract");
     let order = order(&mut fields)?;
+    if fields.is_broken {
+        return None;
+    }
     if let Some(tag) = pattern.filter(|_| digest == "Always" && extract.is_none()).and_then(only_tag) {
         return Some(Choice { object, scan, policy: vec![Line::text("digest", &tag)], is_suspended });
     }
@@ -82,7 +85,7 @@ fn order(fields: &mut Fields<'_, '_>) -> Option<Order> {
         return fields.broken("spec.policy", "it has none of semver, alphabetical and numerical, so it is left out");
     };
     for other in given {
-        fields.note(&format!("spec.policy.{other}"), &format!("Flux does not use it either, beside `{order}`"), "nothing to do");
+        fields.note(&format!("spec.policy.{other}"), &format!("Flux does not use it either, beside `{order}`"), "");
     }
     if order == "semver" {
         let range = fields.needed("spec.policy.semver.range", "there is no range, so the policy is left out")?;

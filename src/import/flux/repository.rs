@@ -46,7 +46,7 @@ const KNOWN: &[&str] = &[
 
 /// Reads all ImageRepositories.
 pub(super) fn scans<'a>(input: &Input<'a>, hosts: &mut Hosts, remarks: &mut Vec<Remark>) -> Scans<'a> {
-    let read = |object| Some((std::ptr::from_ref(object), scan(Fields { object, remarks: &mut *remarks }, input, hosts)?));
+    let read = |object| Some((std::ptr::from_ref(object), scan(Fields::new(object, &mut *remarks), input, hosts)?));
     Scans(input.repositories.iter().filter_map(read).collect())
 }
 
@@ -63,23 +63,18 @@ fn scan<'a>(mut fields: Fields<'a, '_>, input: &Input<'a>, hosts: &mut Hosts) ->
         }
         Err(error) => return fields.broken("spec.image", error.to_string()),
     };
-    let is_suspended = fields.is_on("spec.suspend");
-    if !is_suspended {
-        host(&mut fields, repository.registry().to_string().as_str(), input, hosts);
-    }
     fields.lost_if_there(
         "spec.accessFrom",
         "a policy file has one owner, who may use every repository in it",
         "a Tagboat for each team, with its own credentials",
     );
-    Some(Scan {
-        object: fields.object,
-        written,
-        repository,
-        interval: fields.duration("spec.interval"),
-        exclude: fields.texts("spec.exclusionList"),
-        is_suspended,
-    })
+    let is_suspended = fields.is_on("spec.suspend");
+    let (interval, exclude) = (fields.duration("spec.interval"), fields.texts("spec.exclusionList"));
+    if !is_suspended && !fields.is_broken {
+        host(&mut fields, repository.registry().to_string().as_str(), input, hosts);
+    }
+    let object = fields.object;
+    (!fields.is_broken).then_some(Scan { object, written, repository, interval, exclude, is_suspended })
 }
 
 /// Brings what concerns the host to its table.
@@ -109,7 +104,7 @@ fn credential(fields: &mut Fields<'_, '_>, host: &str, hosts: &mut Hosts) {
             let line = Line::new("auth", format!("{{ provider = {} }}", quoted(provider)));
             hosts.set(host, line.because("the identity of the workload that Tagboat runs as"), fields, "spec.provider");
             if secret.is_some() {
-                fields.note("spec.secretRef", "with a `provider` Flux does not use it either", "nothing to do");
+                fields.note("spec.secretRef", "with a `provider` Flux does not use it either", "");
             }
             fields.lost_if_there(
                 "spec.serviceAccountName",
@@ -127,10 +122,11 @@ fn credential(fields: &mut Fields<'_, '_>, host: &str, hosts: &mut Hosts) {
         let namespace = fields.object.namespace();
         let file = secret_file(namespace, name, "password");
         let table = format!("{{ username = \"put-the-username-here\", password = {{ file = {} }} }}", quoted(&file));
-        hosts.set(host, Line::new("auth", table), fields, "spec.secretRef");
+        let line = Line::new("auth", table).because(format!("the Secret {}", full_name(namespace, name)));
+        hosts.set(host, line, fields, "spec.secretRef");
         let reason = format!("secrets are not carried over; that of {host} is in the Secret {}", full_name(namespace, name));
-        let instead = format!("of its .dockerconfigjson, the password in {file} and the username in `auth`");
-        fields.note("spec.secretRef", &reason, instead);
+        let instead = format!("put the password of its .dockerconfigjson in {file}, and the username in `auth`");
+        fields.note("spec.secretRef", &reason, &instead);
     }
     fields.lost_if_there(
         "spec.serviceAccountName",
@@ -158,10 +154,10 @@ fn certificates(fields: &mut Fields<'_, '_>, host: &str, input: &Input<'_>, host
     let reason = format!("secrets are not carried over; the certificates of {host} are in the Secret {}", full_name(namespace, name));
     let folder = secret_file(namespace, name, "");
     let instead = match certificate {
-        None => format!("its ca.crt in {folder}; if it has tls.crt and tls.key, those too, as `client_cert` and `client_key`"),
-        Some(_) => format!("its files in {folder}"),
+        None => format!("put its ca.crt in {folder}; if it has tls.crt and tls.key, those too, as `client_cert` and `client_key`"),
+        Some(_) => format!("put its files in {folder}"),
     };
-    fields.note("spec.certSecretRef", &reason, instead);
+    fields.note("spec.certSecretRef", &reason, &instead);
 }
 
 fn proxy(fields: &mut Fields<'_, '_>, host: &str, input: &Input<'_>, hosts: &mut Hosts) {
@@ -175,6 +171,7 @@ fn proxy(fields: &mut Fields<'_, '_>, host: &str, input: &Input<'_>, hosts: &mut
         hosts.set(host, Line::new("proxy_auth", table), fields, "spec.proxySecretRef");
     }
     let reason = format!("secrets are not carried over; the proxy of {host} is in the Secret {}", full_name(namespace, name));
-    let instead = format!("its `address` as `proxy`; if it has a username and a password, `proxy_auth` with the password in {password}");
-    fields.note("spec.proxySecretRef", &reason, instead);
+    let instead =
+        format!("put its `address` into `proxy`; if it has a username and a password, give `proxy_auth`, with the password in {password}");
+    fields.note("spec.proxySecretRef", &reason, &instead);
 }

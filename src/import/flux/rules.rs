@@ -33,7 +33,7 @@ impl<'t, 'a> Rules<'t, 'a> {
     /// Adds a rule for an ImagePolicy, or brings it to the one that says the same; where that is not possible, tells why.
     pub(super) fn add(&mut self, choice: Choice<'_, '_>, remarks: &mut Vec<Remark>) {
         let Choice { object, scan, policy, is_suspended } = choice;
-        let mut fields = Fields { object, remarks };
+        let mut fields = Fields::new(object, remarks);
         let alike = format!("[[image]] with repository = {}, policy = {{ {} }}", quoted(scan.written), in_a_line(&policy));
         if is_suspended {
             return fields.lost("spec.suspend", "it is suspended, so it is left out", &alike);
@@ -46,7 +46,9 @@ impl<'t, 'a> Rules<'t, 'a> {
             _ if self.is_everywhere => Vec::new(),
             Places::In(names) => names,
             Places::Suspended => return fields.lost("", "its ImageUpdateAutomation is suspended, so it is left out", &alike),
-            Places::Nowhere => return fields.lost("", "no ImageUpdateAutomation selects it, so Flux writes it nowhere", &alike),
+            Places::Nowhere => {
+                return fields.lost("", "no ImageUpdateAutomation of the input selects it, so Flux writes it nowhere", &alike);
+            }
         };
         let marker = full_name(object.namespace(), object.name()).replacen('/', ":", 1);
         let comments =
@@ -63,7 +65,7 @@ impl<'t, 'a> Rules<'t, 'a> {
             return fields.lost("", &reason, &instead);
         }
         let reason = "markers are not read: within the environment's paths, every reference to the image is found, marked or not";
-        fields.note("", reason, "`paths` of the [[image]], where that is too much");
+        fields.note("", reason, "give the [[image]] `paths` where that is too much");
         let known = self.rules.iter_mut().find(|rule| rule.repository == scan.repository && rule.policy == policy);
         if let Some(first) = known.as_ref().filter(|rule| rule.interval != interval).and_then(|rule| rule.comments.first()) {
             let reason = format!("{first} is the same rule, so its `interval` is taken");

@@ -147,3 +147,50 @@ fn what_flux_refuses_is_broken() {
         assert!(draft.remarks.iter().any(|remark| remark.severity == Severity::Broken), "{policy}: {:?}", draft.remarks);
     }
 }
+
+/// A filter that is overlooked would let every tag in, a path or a branch more than was meant.
+#[test]
+fn what_is_broken_in_part_is_left_out_as_a_whole() {
+    for policy in [
+        "policy: {semver: {range: 1.x}}, filterTags: {pattern: 1}",
+        "policy: {semver: {range: 1.x}}, filterTags: {pattern: '^(.*)$', extract: [a]}",
+        "policy: {numerical: {order: true}}",
+        "policy: {semver: {range: 1.x}}, suspend: 'yes'",
+    ] {
+        assert!(import(policy).images.is_empty(), "{policy}");
+    }
+    for automation in [
+        "update: {path: 1}",
+        "git: {push: {branch: [main]}}",
+        "git: {checkout: {ref: {branch: 1}}}",
+        "git: {commit: {author: {email: 1}}}",
+        "suspend: 'no'",
+        "policySelector: [a]",
+    ] {
+        let text = format!(
+            "kind: GitRepository\napiVersion: source.toolkit.fluxcd.io/v1\nmetadata: {{name: a}}\nspec: {{url: 'https://git.example.com/a.git'}}\n---\n\
+             kind: ImageUpdateAutomation\napiVersion: image.toolkit.fluxcd.io/v1\nmetadata: {{name: a}}\nspec: {{sourceRef: {{name: a}}, {automation}}}\n"
+        );
+        let draft = tagboat::import::flux::import(&tagboat::import::read(&text, "a.yaml").0);
+        assert!(draft.environments.is_empty(), "{automation}");
+        assert!(draft.remarks.iter().any(|remark| remark.severity == Severity::Broken), "{automation}");
+    }
+}
+
+#[test]
+fn a_user_in_a_url_is_not_carried_over() {
+    for (url, expected) in [
+        ("https://token@git.example.com/a.git", "https://git.example.com/a.git"),
+        ("https://u:hunter2@git.example.com/a.git", "https://git.example.com/a.git"),
+        ("ssh://git@git.example.com/a.git", "ssh://git@git.example.com/a.git"),
+    ] {
+        let text = format!(
+            "kind: GitRepository\napiVersion: source.toolkit.fluxcd.io/v1\nmetadata: {{name: a}}\nspec: {{url: '{url}'}}\n---\n\
+             kind: ImageUpdateAutomation\napiVersion: image.toolkit.fluxcd.io/v1\nmetadata: {{name: a}}\nspec: {{sourceRef: {{name: a}}}}\n"
+        );
+        let draft = tagboat::import::flux::import(&tagboat::import::read(&text, "a.yaml").0);
+        assert_eq!(draft.environments[0].lines[0].value, format!("\"{expected}\""));
+        let told = format!("{:?}", draft.remarks);
+        assert!(!told.contains("token") && !told.contains("hunter2"), "{told}");
+    }
+}

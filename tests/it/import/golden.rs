@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tagboat::config::{self, Variables};
 use tagboat::import::{self, Draft, Object, Remark};
 
-use super::TOOLS;
+use super::{Import, TOOLS};
 
 /// Cases whose policy files hold keys that this version does not know yet: they are written, and not read.
 const AHEAD: [&str; 4] = ["flux/policy-digests", "flux/repository-proxies", "argocd/newest-and-digest", "keel/force"];
@@ -35,7 +35,7 @@ pub(super) fn objects(case: &Path) -> (Vec<Object>, Vec<Remark>) {
     (objects, remarks)
 }
 
-fn draft(case: &Path, import: fn(&[Object]) -> Draft) -> Draft {
+fn draft(case: &Path, import: Import) -> Draft {
     let (objects, mut remarks) = objects(case);
     let draft = import(&objects);
     remarks.extend(draft.remarks);

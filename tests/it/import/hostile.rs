@@ -57,7 +57,7 @@ fn value() -> impl Strategy<Value = Value> {
     ];
     let key = prop_oneof![
         5 => prop::sample::select(vec!["name", "namespace", "branch", "order", "range", "pattern", "extract", "matchLabels", "a", "tag", "ref"])
-            .prop_map(|key| Value::from(key)),
+            .prop_map(Value::from),
         1 => any::<String>().prop_map(Value::from),
         1 => any::<u8>().prop_map(|key| Value::from(u64::from(key))),
     ];
