@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod explain;
 mod health;
+mod import;
 mod output;
 mod plan;
 mod refs;
@@ -59,6 +60,7 @@ enum Command {
     Explain(explain::Args),
     Refs(refs::Args),
     Registry(registry::Args),
+    Import(import::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Health(health::Args),
@@ -115,6 +117,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Registry(args) => with_optional_settings(&policy_file, |settings| registry::execute(&args, settings)),
         Command::Refs(args) => with_optional_settings(&policy_file, |settings| refs::execute(&args, settings)),
         Command::Health(args) => go_on_with(without_secrets(&policy_file), |settings| health::execute(&args, &settings)),
+        Command::Import(args) => import::execute(&args),
         Command::Demo(args) => demo::execute(&args),
         Command::Schema(args) => schema::execute(&args),
         Command::Completions(args) => completions::execute(&args),

@@ -109,6 +109,14 @@ pub fn load_str(name: &str, text: &str, variables: &Variables) -> Result<Setting
     settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables, Presence::Demanded)
 }
 
+/// As [`load_str`], without the secrets, keys and certificates that the text names, as in [`load_without_secrets`].
+///
+/// # Errors
+/// All other mistakes at once, under the name given.
+pub fn load_str_without_secrets(name: &str, text: &str, variables: &Variables) -> Result<Settings, Report> {
+    settings(vec![Source::new(name.to_owned(), text.to_owned(), Path::new(""))], variables, Presence::Deferred)
+}
+
 fn settings(mut sources: Vec<Source>, variables: &Variables, presence: Presence) -> Result<Settings, Report> {
     let (table, findings) = layers::join(&mut sources, variables)?;
     let mut context = read::Context::new(&sources, variables, presence);

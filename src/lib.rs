@@ -40,6 +40,7 @@
 //! | 2 core | [`engine`] | schedule, pass, plan, holds, state, commit message | all above |
 //! | 3 faces | [`http`] | health, metrics, push events | `image`, `engine`'s snapshot types, tools |
 //! | 3 faces | [`config`] | the policy file: text to the modules' own `Config` types, all mistakes at once | the `Config` types |
+//! | 3 faces | [`import`] | other updaters' objects, to a policy file | `image`, `policy`, `environment`, `config`, tools |
 //! | 4 wiring | [`app`] | the only place that puts modules together; start-up and drain | all above |
 //! | 4 wiring | [`demo`] | the embedded try-out: a registry, a repository, a story for the real daemon | all above |
 //! | 5 commands | [`cli`] | one file a command; what a person sees; exit codes | all above |
@@ -71,6 +72,7 @@ pub mod error;
 pub mod fuzz;
 pub mod http;
 pub mod image;
+pub mod import;
 pub mod manifest;
 pub mod policy;
 pub mod redact;

@@ -29,11 +29,12 @@ fn may_use(module: &str) -> Option<Vec<&'static str>> {
         // faces
         "http" => (&["image", "engine"], true),
         "config" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http"], true),
+        "import" => (&["image", "policy", "environment", "config"], true),
         // wiring
         "app" => (&["image", "registry", "environment", "engine", "http", "config"], true),
         "demo" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http", "config", "app"], true),
         // commands
-        "cli" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http", "config", "app", "demo"], true),
+        "cli" => (&["image", "policy", "manifest", "registry", "environment", "engine", "http", "config", "import", "app", "demo"], true),
         "main" => (&["cli", "error"], false),
         _ => return None,
     };
@@ -84,7 +85,7 @@ const BANS: [Ban; 6] = [
     Ban {
         texts: &["Instant::now", "SystemTime", "Timestamp::now", "Zoned::now", "tokio::", "std::fs", "net::Tcp", "fastrand::"],
         allowed: &[],
-        only: &["image", "policy", "manifest"],
+        only: &["image", "policy", "manifest", "import"],
         why: "what decides and edits is pure: no clock, no chance, no input or output",
     },
     Ban {

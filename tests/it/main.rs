@@ -7,6 +7,7 @@ mod config;
 mod engine;
 mod environment;
 mod examining;
+mod import;
 mod manifest;
 mod packaging;
 mod policy;
