@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
 use crate::image::{Digest, Platform, Reference, Repository, RepositoryPattern, Tag, TagList, TagRef};
 
+pub use crate::http::webhook::fuzz::{identity, webhook};
 pub use crate::registry::fuzz::{challenge, docker_config, link, listing, manifest, redirect, token};
 
 /// Takes any bytes, and panics if what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Each parser under the name of its target and its folder of the corpus.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("challenge", challenge),
     ("digest", digest),
     ("docker_config", docker_config),
+    ("identity", identity),
     ("link", link),
     ("listing", listing),
     ("manifest", manifest),
@@ -25,6 +29,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("tag", tag),
     ("tags", tags),
     ("token", token),
+    ("webhook", webhook),
 ];
 
 /// A tag is what was written, or an error that can be printed.
@@ -56,6 +61,7 @@ pub fn digest(data: &[u8]) {
     parsed(data, Digest::parse, |text, digest| {
         assert_eq!(digest.as_str(), text);
         assert!(matches!((digest.algorithm(), text.len()), ("sha256", 71) | ("sha512", 135)), "{text:?}");
+        assert_eq!(digest.to_sha256().map(|bytes| Digest::sha256(&bytes)), Some(digest).filter(|digest| digest.algorithm() == "sha256"));
     });
 }
 
@@ -110,11 +116,30 @@ fn parsed<T>(data: &[u8], parse: impl Fn(&str) -> Result<T, crate::image::ParseE
     let Ok(text) = std::str::from_utf8(data) else { return };
     match parse(text) {
         Ok(value) => holds(text, value),
-        Err(error) => {
-            let message = error.to_string();
-            assert!(message.chars().count() < 1_000 && !message.contains(char::is_control), "{message:?}");
+        Err(error) => harmless(&error.to_string()),
+    }
+}
+
+/// What is told about hostile input is short, one line, and cannot drive a terminal.
+pub(crate) fn harmless(text: &str) {
+    assert!(text.chars().count() < 1_000 && !text.contains(char::is_control), "{text:?}");
+}
+
+/// Reads header lines up to an empty one, and behind it the body; without an empty line all is the body.
+pub(crate) fn message(data: &[u8]) -> (HeaderMap, &[u8]) {
+    let (head, body) = match (data.strip_prefix(b"\n"), data.windows(2).position(|two| two == b"\n\n")) {
+        (Some(body), _) => (&[][..], body),
+        (None, Some(end)) => (&data[..end], &data[end + 2..]),
+        (None, None) => (&[][..], data),
+    };
+    let mut headers = HeaderMap::new();
+    for line in head.split(|&byte| byte == b'\n') {
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(line[colon + 1..].trim_ascii())) {
+            headers.append(name, value);
         }
     }
+    (headers, body)
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 
 mod auth;
 mod deliver;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod google;
 mod keys;
 mod read;

@@ -11,6 +11,7 @@ const DOCKER_HUB_ALIASES: [&str; 3] = [DOCKER_HUB, "index.docker.io", "registry-
 
 /// The longest canonical form, in bytes: what many clients take (distribution-spec, "Pulling manifests").
 const MAX_REPOSITORY: usize = 255;
+const TOO_LONG: &str = "with its registry it is longer than 255 characters";
 
 /// A registry's host in canonical form: lower case, with the port if one was written, `docker.io` for all of Docker Hub's names.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,9 +136,17 @@ impl Repository {
     /// Puts a repository together from its registry and its name there.
     ///
     /// # Errors
-    /// If `name` is not made of path components, or too long.
+    /// If `name` is not made of path components, or too long, or if no reference can name the registry.
     pub fn new(registry: Registry, name: &str) -> Result<Self, ParseError> {
         let fail = |reason| Err(ParseError::new(name, "a repository", reason));
+        // Before all that looks at each of its characters: a stranger may have named it.
+        if name.len() > MAX_REPOSITORY {
+            return fail(TOO_LONG);
+        }
+        // The canonical form would be read as a repository of Docker Hub.
+        if !Registry::is_host(registry.as_str()) {
+            return Err(ParseError::new(&format!("{registry}/{name}"), "a repository", "its registry has neither a dot nor a port"));
+        }
         if name.is_empty() {
             return fail("it is empty");
         }
@@ -149,7 +158,7 @@ impl Repository {
         }
         let name: Arc<str> = if registry.is_docker_hub() && !name.contains('/') { format!("library/{name}").into() } else { name.into() };
         if registry.0.len() + 1 + name.len() > MAX_REPOSITORY {
-            return fail("with its registry it is longer than 255 characters");
+            return fail(TOO_LONG);
         }
         Ok(Self { registry, name })
     }
@@ -218,6 +227,16 @@ mod tests {
     fn the_longest_is_read_again_from_its_canonical_form() {
         let longest = Repository::parse(&"a".repeat(255 - "docker.io/library/".len())).unwrap();
         assert_eq!(Repository::parse(&longest.to_string()), Ok(longest));
+    }
+
+    #[test]
+    fn a_registry_that_no_reference_can_name_has_no_repositories() {
+        let new = |registry: &str| Repository::new(Registry::parse(registry).unwrap(), "acme/api").map(|made| made.to_string());
+        for registry in ["quay.io", "registry:80", "localhost", "LocalHost", "[::1]"] {
+            assert_eq!(new(registry), Ok(format!("{}/acme/api", registry.to_ascii_lowercase())));
+        }
+        let told = "`registry/acme/api` is not a repository: its registry has neither a dot nor a port";
+        assert_eq!(new("registry").map_err(|error| error.to_string()), Err(told.to_owned()));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn verify(token: &str, keys: &[Key], expected: &Expected, now: Timestamp) ->
     check(&part(claims)?, expected, now.as_second())
 }
 
-fn check(claims: &Value, expected: &Expected, now: i64) -> Result<(), JwtError> {
+pub(super) fn check(claims: &Value, expected: &Expected, now: i64) -> Result<(), JwtError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // A time of another type is as good as none.
     let time = |name: &str| claims.get(name).and_then(Value::as_i64);

@@ -1,6 +1,7 @@
 //! From a payload's bytes to events: pure, and lenient in all but names.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
@@ -43,12 +44,12 @@ pub enum Unreadable {
     Name(#[from] ParseError),
 }
 
-/// A push as a payload tells it.
+/// A push as a payload tells it. Pushes of one payload share their names: a long one, copied for each, would fill the memory.
 #[derive(Debug, Default)]
 pub(super) struct Push {
     /// The registry, if the payload names it.
-    pub(super) host: Option<String>,
-    pub(super) repository: String,
+    pub(super) host: Option<Arc<str>>,
+    pub(super) repository: Arc<str>,
     pub(super) tag: Pushed,
 }
 

@@ -8,6 +8,8 @@ mod clouds;
 mod forges;
 mod servers;
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use serde_json::Value;
 
@@ -23,8 +25,8 @@ pub(super) enum Said {
 }
 
 impl Said {
-    fn one(host: impl Into<Option<String>>, repository: impl Into<String>, tag: impl Into<Pushed>) -> Self {
-        Self::Pushes(vec![Push { host: host.into(), repository: repository.into(), tag: tag.into() }])
+    fn one(host: impl Into<Option<String>>, repository: impl Into<Arc<str>>, tag: impl Into<Pushed>) -> Self {
+        Self::Pushes(vec![Push { host: host.into().map(Arc::from), repository: repository.into(), tag: tag.into() }])
     }
 }
 
@@ -92,4 +94,31 @@ fn split_reference(reference: &str) -> Option<(&str, &str, Option<&str>)> {
         _ => (rest, None),
     };
     Some((host, name, tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pushes(kind: Kind, payload: &Value) -> Vec<Push> {
+        let sender = Sender { kind, host: None, virtual_repository: None, pointers: None };
+        match say(&sender, &HeaderMap::new(), payload) {
+            Ok(Said::Pushes(pushes)) => pushes,
+            _ => panic!("no pushes"),
+        }
+    }
+
+    #[test]
+    fn pushes_share_the_names_that_their_payload_has_once() {
+        let harbor = serde_json::json!({
+            "type": "PUSH_ARTIFACT",
+            "event_data": { "resources": [{ "tag": "1" }, { "tag": "2" }], "repository": { "repo_full_name": "acme/web" } },
+        });
+        let [first, second] = &pushes(Kind::Harbor, &harbor)[..] else { panic!("not two") };
+        assert!(Arc::ptr_eq(&first.repository, &second.repository));
+        let quay = serde_json::json!({ "docker_url": "quay.io/acme/web", "repository": "acme/web", "updated_tags": ["1", "2"] });
+        let [first, second] = &pushes(Kind::Quay, &quay)[..] else { panic!("not two") };
+        assert!(Arc::ptr_eq(&first.repository, &second.repository));
+        assert!(first.host.iter().zip(&second.host).all(|(first, second)| Arc::ptr_eq(first, second)));
+    }
 }

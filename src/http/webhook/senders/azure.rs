@@ -1,5 +1,7 @@
 //! Azure: webhooks of the registry itself, and Event Grid in its own schema and as CloudEvents.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{NO_PUSH, Push, Said, Unreadable, needed, text};
@@ -39,8 +41,8 @@ fn event_type(event: &Value) -> Option<&str> {
 fn push(event: &Value, at: &str) -> Push {
     let field = |key: &str| text(event, &format!("{at}{key}"));
     Push {
-        host: field("/request/host").map(str::to_owned),
-        repository: field("/target/repository").unwrap_or_default().to_owned(),
+        host: field("/request/host").map(Arc::from),
+        repository: field("/target/repository").unwrap_or_default().into(),
         tag: field("/target/tag").into(),
     }
 }

@@ -1,5 +1,7 @@
 //! Docker Hub, Quay, AWS, Google and Aliyun.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -16,15 +18,15 @@ pub(super) fn docker_hub(payload: &Value) -> Result<Said, Unreadable> {
 /// Quay: `docker_url` and `updated_tags`; its other notifications have no tags.
 pub(super) fn quay(payload: &Value) -> Result<Said, Unreadable> {
     let url = needed(payload, "/docker_url", "`docker_url`")?;
-    let name = needed(payload, "/repository", "`repository`")?;
-    let host = url.split('/').next().unwrap_or_default();
+    let name: Arc<str> = needed(payload, "/repository", "`repository`")?.into();
+    let host: Arc<str> = url.split('/').next().unwrap_or_default().into();
     let tags: Vec<&str> = match payload.get("updated_tags") {
         Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).collect(),
         // Very old versions sent tags with their image's identity.
         Some(Value::Object(tags)) => tags.keys().map(String::as_str).collect(),
         _ => return Ok(NO_PUSH),
     };
-    let push = |tag| Push { host: Some(host.to_owned()), repository: name.to_owned(), tag: Some(tag).into() };
+    let push = |tag| Push { host: Some(Arc::clone(&host)), repository: Arc::clone(&name), tag: Some(tag).into() };
     Ok(Said::Pushes(tags.into_iter().map(push).collect()))
 }
 

@@ -1,5 +1,7 @@
 //! Registries that people run themselves: distribution, Harbor, Nexus, Artifactory and zot.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use serde_json::Value;
 
@@ -13,8 +15,8 @@ pub(super) fn distribution(payload: &Value) -> Said {
     // A push of a blob or of a manifest by its digest has no tag.
     let push = |event: &Value| {
         Some(Push {
-            host: text(event, "/request/host").map(str::to_owned),
-            repository: text(event, "/target/repository")?.to_owned(),
+            host: text(event, "/request/host").map(Arc::from),
+            repository: text(event, "/target/repository")?.into(),
             tag: Some(text(event, "/target/tag")?).into(),
         })
     };
@@ -31,10 +33,10 @@ pub(super) fn harbor(payload: &Value) -> Result<Said, Unreadable> {
         "harbor.artifact.pushed" => payload.get("data").ok_or(Unreadable::Missing("`data`"))?,
         _ => return Ok(NO_PUSH),
     };
-    let name = needed(data, "/repository/repo_full_name", "`repository.repo_full_name`")?;
+    let name: Arc<str> = needed(data, "/repository/repo_full_name", "`repository.repo_full_name`")?.into();
     let push = |resource: &Value| Push {
-        host: text(resource, "/resource_url").and_then(|url| url.split('/').next()).map(str::to_owned),
-        repository: name.to_owned(),
+        host: text(resource, "/resource_url").and_then(|url| url.split('/').next()).map(Arc::from),
+        repository: Arc::clone(&name),
         tag: text(resource, "/tag").into(),
     };
     Ok(Said::Pushes(items(data, "/resources").iter().map(push).collect()))
