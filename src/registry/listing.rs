@@ -15,7 +15,7 @@ use crate::image::{Digest, TagList, TagRef};
 use super::error::Cause;
 use super::facts::Facts;
 use super::link;
-use super::page::{Collector, Omitted, Page};
+use super::page::{Before, Collector, Omitted, Page};
 use super::session::Session;
 use super::times::Source;
 use super::wire::{self, Answer, Request};
@@ -47,6 +47,8 @@ pub struct Listing {
     validator: Option<HeaderValue>,
     /// Whether the first page, seen again, is the whole listing again.
     one_page: bool,
+    /// Whether the registry may know a cursor of this client's making: not if it was seen to take no notice of one.
+    knows_cursor: bool,
     pub(super) times: Option<Source>,
 }
 
@@ -54,7 +56,8 @@ pub struct Listing {
 impl From<TagList> for Listing {
     fn from(tags: TagList) -> Self {
         let (omitted, taken) = (Omitted::default(), Instant::now());
-        Self { tags, omitted, facts: None, taken, fingerprint: None, validator: None, one_page: false, times: None }
+        let (one_page, knows_cursor) = (false, true);
+        Self { tags, omitted, facts: None, taken, fingerprint: None, validator: None, one_page, knows_cursor, times: None }
     }
 }
 
@@ -141,16 +144,23 @@ async fn first_page(session: &Session<'_>, validator: Option<HeaderValue>) -> Re
 /// The `Link` tells whether there is more (distribution-spec, "Listing Tags"): neither a short page nor a full one does. But
 /// Gitea, Forgejo and Nexus's group repositories cut at `n` and send no link. So a listing without any link whose page
 /// has exactly the `n` entries asked for is asked once for what comes behind the last of them. Registries that know no
-/// such cursor refuse it (ECR by 405, zot by 404) or give what they gave before; then the listing was complete.
+/// such cursor refuse it (ECR by 405, zot by 404) or give what they gave before; then the listing was complete, and is not
+/// asked about again the next time.
 async fn rest(session: &Session<'_>, mut answer: Answer, known: Option<&Listing>) -> Result<Option<Listing>, Cause> {
     let (mut tags, mut trail) = (Collector::default(), Trail::default());
-    let (mut linked, mut guessed) = (false, None);
+    let (mut linked, mut guess) = (false, None::<(Before, [u8; 32])>);
+    let mut knows_cursor = known.is_none_or(|known| known.knows_cursor);
     let (validator, mut one_page) = (validator(&answer), true);
-    loop {
-        match answer.status {
-            status if status.is_success() => {}
-            status if guessed.is_some() && knows_no_cursor(status) => break,
-            StatusCode::NOT_FOUND if linked => return Ok(None),
+    let fingerprint = loop {
+        match (answer.status, &guess) {
+            (status, _) if status.is_success() => {}
+            (status, Some((_, fingerprint))) if refuses_cursor(status) => {
+                // A 404 may be about the tag, not the cursor.
+                knows_cursor = status == StatusCode::NOT_FOUND;
+                one_page = !knows_cursor;
+                break *fingerprint;
+            }
+            (StatusCode::NOT_FOUND, _) if linked => return Ok(None),
             _ => return Err(answer.refused()),
         }
         let link = link::next(&answer.url, &answer.headers);
@@ -159,11 +169,15 @@ async fn rest(session: &Session<'_>, mut answer: Answer, known: Option<&Listing>
             return Ok(Some(Listing { validator, ..known.again() }));
         }
         let page = tags.read(&answer)?;
-        if let Some(before) = guessed.take() {
-            if page.entries == 0 || !is_new || !tags.all_new_since(&before) {
+        if let Some((before, fingerprint)) = guess.take() {
+            let repeats = !is_new || !tags.all_new_since(&before);
+            if repeats || page.entries == 0 {
+                // Behind a cursor that works something may come at any time.
+                (knows_cursor, one_page) = (!repeats, repeats);
                 tags.return_to(&before);
-                break;
+                break fingerprint;
             }
+            one_page = false;
         } else if page.entries > 0 && !is_new {
             return Err(Cause::Endless("a page is the same as an earlier one"));
         }
@@ -172,30 +186,29 @@ async fn rest(session: &Session<'_>, mut answer: Answer, known: Option<&Listing>
                 return Err(Cause::Endless("a page names itself or an earlier one as the next"));
             }
             Some(next) => {
-                linked = true;
+                (linked, one_page) = (true, false);
                 next
             }
-            None => match unlinked(&answer.url, &page).filter(|next| !linked && !trail.urls.contains(next)) {
+            None => match unlinked(&answer.url, &page).filter(|next| !linked && knows_cursor && !trail.urls.contains(next)) {
                 Some(next) => {
-                    guessed = Some(tags.mark());
+                    guess = Some((tags.mark(), trail.fingerprint()));
                     next
                 }
-                None => break,
+                None => break trail.fingerprint(),
             },
         };
         if trail.urls.len() >= MOST_PAGES {
             return Err(Cause::Endless("it has more than 5000 pages"));
         }
-        one_page = false;
         answer = get(session, next, None).await?;
-    }
-    let fingerprint = trail.fingerprint();
+    };
     if let Some(known) = known.filter(|known| known.fingerprint == Some(fingerprint)) {
-        return Ok(Some(known.again()));
+        return Ok(Some(Listing { knows_cursor, ..known.again() }));
     }
     let (tags, facts, omitted) = tags.finish();
     let (facts, validator) = (facts.map(Arc::new), validator.filter(|_| one_page));
-    Ok(Some(Listing { tags, omitted, facts, taken: Instant::now(), fingerprint: Some(fingerprint), validator, one_page, times: None }))
+    let (taken, fingerprint) = (Instant::now(), Some(fingerprint));
+    Ok(Some(Listing { tags, omitted, facts, taken, fingerprint, validator, one_page, knows_cursor, times: None }))
 }
 
 async fn get(session: &Session<'_>, url: Url, if_none_match: Option<HeaderValue>) -> Result<Answer, Cause> {
@@ -209,7 +222,7 @@ fn validator(answer: &Answer) -> Option<HeaderValue> {
 }
 
 /// Says whether a registry refuses a cursor of this client's making so, rather than fails or throttles.
-fn knows_no_cursor(status: StatusCode) -> bool {
+fn refuses_cursor(status: StatusCode) -> bool {
     let others = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     status.is_client_error() && !others.contains(&status)
 }

@@ -95,6 +95,11 @@ async fn t4_a_full_page_without_a_link_is_the_end_unless_the_registry_knows_more
         let first = "GET /v2/acme/api/tags/list?n=1000";
         assert_eq!(server.requests(), [first, &format!("{first}&last=00999")]);
     }
+    let server = in_turn(|_| page(numbered(0, 1000), None)).await;
+    let (client, repository) = (client(&server), repository(&server, "acme/api"));
+    let known = client.list(&repository, None).await.unwrap();
+    let again = client.list(&repository, Some(&known)).await.unwrap();
+    assert_eq!((server.request_count(), again.tags().len()), (3, 1000), "who takes no notice of the cursor is asked so once");
     for (count, link) in [(999, false), (1001, false), (1000, true)] {
         let server = in_turn(move |n| match (link, n) {
             (true, 0) => page(numbered(0, 1000), Some("<?n=1000&last=x>; rel=next")),
