@@ -44,7 +44,7 @@ fn list(texts: Vec<String>) -> (Vec<String>, TagList) {
 fn decide(bencher: Bencher<'_, '_>, config: Config, tags: &TagList, current: &str) {
     let policy = Policy::new(config).unwrap();
     let current = Tag::parse(current).unwrap();
-    let question = Question { tags, current: Some(&current), hold: None };
+    let question = Question { current: Some(&current), ..Question::of(tags) };
     bencher.bench_local(|| policy.decide(&question));
 }
 
@@ -111,6 +111,6 @@ fn explain_update_major_mixed(bencher: Bencher<'_, '_>) {
     let (_, tags) = mixed();
     let policy = Policy::new(order(Order::Update(Step::Major))).unwrap();
     let current = Tag::parse("1.2.3").unwrap();
-    let question = Question { tags: &tags, current: Some(&current), hold: None };
+    let question = Question { current: Some(&current), ..Question::of(&tags) };
     bencher.bench_local(|| policy.explain(&question));
 }
