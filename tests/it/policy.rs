@@ -1,7 +1,10 @@
 //! Tests of the policy module as its users see it.
 
+mod calver;
 mod explaining;
+mod facts;
 mod flux;
+mod hostile;
 mod mistakes;
 mod properties;
 mod reading;

@@ -4,7 +4,7 @@ use tagboat::policy::{Config, Decision, Direction::*, Keep, Policy, Question, St
 
 use super::{alphabetical, filtered, hold, numeric, policy, semver, strict, tag, tags, update};
 
-fn explain(policy: &Policy, list: &str, current: Option<&str>) -> Vec<String> {
+pub(super) fn explain(policy: &Policy, list: &str, current: Option<&str>) -> Vec<String> {
     let (list, current) = (tags(list), current.map(tag));
     let explanation = policy.explain(&Question { current: current.as_ref(), ..Question::of(&list) });
     explanation.verdicts.iter().map(|v| format!("{}: {}", v.tag, v.outcome)).collect()
