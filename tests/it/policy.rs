@@ -6,6 +6,7 @@ mod facts;
 mod flux;
 mod hostile;
 mod mistakes;
+mod naive;
 mod properties;
 mod reading;
 mod renovate;
