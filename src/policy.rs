@@ -26,7 +26,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use regex::Regex;
+use regex::{CaptureLocations, Regex};
 
 pub use decision::{Change, Decision, Explanation, Hold, Keep, Outcome, Verdict};
 pub use facts::{Fact, Facts, Known, Need, Wanted};
@@ -278,14 +278,25 @@ impl Conditions {
         }
     }
 
-    fn extracts(&self) -> bool {
-        self.extract.is_some()
-    }
-
-    /// Returns what the template makes of a tag, or `None` if the filter does not match it.
-    fn extract<'t>(&self, tag: &'t str) -> Option<Cow<'t, str>> {
+    /// Returns what makes the texts to compare of tags, if they are not compared themselves.
+    fn extractor(&self) -> Option<Extractor<'_>> {
         let (filter, template) = (self.filter.as_ref()?, self.extract.as_ref()?);
-        filter.captures(tag).map(|captures| template.expand(&captures))
+        Some(Extractor { filter, template, found: filter.capture_locations() })
+    }
+}
+
+/// A filter and a template, with room for the places of one match, so that no tag costs an allocation.
+struct Extractor<'a> {
+    filter: &'a Regex,
+    template: &'a Template,
+    found: CaptureLocations,
+}
+
+impl Extractor<'_> {
+    /// Returns what the template makes of a tag, or `None` if the filter does not match it.
+    fn extract<'t>(&mut self, tag: &'t str) -> Option<Cow<'t, str>> {
+        self.filter.captures_read(&mut self.found, tag)?;
+        Some(self.template.expand(tag, &self.found))
     }
 }
 

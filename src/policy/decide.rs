@@ -81,10 +81,12 @@ struct Extracted<'a> {
 
 impl<'a> Extracted<'a> {
     fn of(conditions: &Conditions, question: &Question<'a>) -> Option<Self> {
-        conditions.extracts().then(|| Self {
-            tags: question.tags.iter().map(|tag| conditions.extract(tag.as_str())).collect(),
-            current: question.current.and_then(|tag| conditions.extract(tag.as_str())),
-            held: question.hold.and_then(|hold| conditions.extract(hold.tag.as_str())),
+        let mut extractor = conditions.extractor()?;
+        let mut extract = |tag: &'a str| extractor.extract(tag);
+        Some(Self {
+            tags: question.tags.iter().map(|tag| extract(tag.as_str())).collect(),
+            current: question.current.and_then(|tag| extract(tag.as_str())),
+            held: question.hold.and_then(|hold| extract(hold.tag.as_str())),
         })
     }
 }
