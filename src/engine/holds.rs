@@ -58,6 +58,6 @@ impl Holds {
         let orphan = || bumps.iter().find(|bump| !sites.iter().any(|other| other.key == bump.key));
         let bump = own.or_else(orphan)?;
         let gone = site.tag.as_ref() != Some(&bump.to);
-        gone.then(|| Hold { tag: bump.to.clone(), commit: bump.commit.clone() })
+        gone.then(|| Hold { tag: bump.to.clone(), digest: None, commit: bump.commit.clone() })
     }
 }

@@ -221,7 +221,7 @@ impl Decider<'_> {
             Decision::Keep(Keep::Ahead { .. }) => NoteKind::Ahead,
             Decision::Keep(Keep::Held { .. }) => NoteKind::Held,
             Decision::Keep(_) => NoteKind::Unordered,
-            Decision::NoCandidate(_) => NoteKind::NoCandidate,
+            Decision::NoCandidate(_) | Decision::Wanting(_) => NoteKind::NoCandidate,
         };
         note(kind, reason)
     }
@@ -234,7 +234,7 @@ impl Decider<'_> {
         let empty = crate::image::TagList::default();
         let tags = self.observed.get(repository).and_then(|observed| observed.tags.as_ref()).unwrap_or(&empty);
         let rules = self.rules;
-        let decision = rules.policy(rule).decide(&Question { tags, current: Some(current), hold });
+        let decision = rules.policy(rule).decide(&Question { current: Some(current), hold, ..Question::of(tags) });
         self.decided.insert(case, decision.clone());
         decision
     }

@@ -85,6 +85,16 @@ impl<'a> Reading<'a> {
         Ok(reading)
     }
 
+    /// Takes a text apart whose numbers, of a form known beforehand, stand from `prefix` to `end`.
+    ///
+    /// # Errors
+    /// If what stands behind them can be read in more than one way.
+    pub(super) fn around(text: &'a str, prefix: usize, end: usize) -> Result<Self, Unreadable> {
+        let rest = if end == text.len() { Rest::default() } else { Rest::of(text, end)? };
+        let (before, numbers) = (&text[..prefix], &text[prefix..end]);
+        Ok(Self { prefix: before, numbers, parts: 1, small: None, scheme: Scheme::Date, rest })
+    }
+
     /// Returns what stands before the numbers, with its separator: ``, `v`, `release-`.
     #[must_use]
     pub fn prefix(&self) -> &'a str {

@@ -195,7 +195,7 @@ fn exclusion_lists() {
     for (exclude, list, expected) in samples {
         let config = tagboat::policy::Config { exclude: exclude.iter().map(|&e| e.to_owned()).collect(), ..alphabetical(Ascending) };
         let list = super::tags(list);
-        let explanation = policy(config).explain(&tagboat::policy::Question { tags: &list, current: None, hold: None });
+        let explanation = policy(config).explain(&tagboat::policy::Question::of(&list));
         let mut left: Vec<_> =
             explanation.verdicts.iter().filter(|v| matches!(v.outcome.code(), "chosen" | "eligible")).map(|v| v.tag.as_str()).collect();
         left.sort_unstable();

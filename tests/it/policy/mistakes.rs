@@ -1,5 +1,7 @@
 //! Mistakes in a policy: all of them, each with its key, its place and what to do.
 
+use std::time::Duration;
+
 use tagboat::policy::{Config, ConfigError, Direction::*, Order, Policy, Precision, Prerelease, Step::*, Variant};
 
 use super::{alphabetical, numeric, semver, strict, update};
@@ -98,6 +100,9 @@ fn all_mistakes_at_once() {
         variant: Variant::Any,
         precision: Precision::Any,
         strict: true,
+        min_age: Some(Duration::from_secs(1)),
+        platforms: vec!["linux".into()],
+        pin_digest: true,
         downgrade: true,
     };
     let mut keys: Vec<_> = mistakes(config).iter().map(|error| (error.key, error.index)).collect();
@@ -108,6 +113,7 @@ fn all_mistakes_at_once() {
             ("exclude", Some(0)),
             ("exclude", Some(1)),
             ("extract", None),
+            ("platforms", Some(0)),
             ("precision", None),
             ("prerelease", Some(0)),
             ("semver", None),
