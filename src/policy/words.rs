@@ -33,7 +33,8 @@ fn lower_case(word: &str) -> Option<([u8; LONGEST], usize)> {
 pub(super) fn prerelease(word: &str, numbered: bool) -> Option<Kind> {
     let (buffer, length) = lower_case(word)?;
     let (maturity, name) = match &buffer[..length] {
-        b"dev" | b"devel" => (STREAM, "dev"),
+        // Not `devel`: in `12.4.1-cudnn-devel-ubuntu22.04` it is an image with compilers.
+        b"dev" => (STREAM, "dev"),
         b"nightly" => (STREAM, "nightly"),
         b"snapshot" => (STREAM, "snapshot"),
         b"canary" => (STREAM, "canary"),
@@ -76,6 +77,7 @@ pub(super) fn is_build(word: &str) -> bool {
                 | b"sp"
                 | b"u"
                 | b"update"
+                | b"cu"
         )
     })
 }

@@ -1,5 +1,7 @@
 //! Tests of the policy module as its users see it.
 
+mod argocd_keel;
+mod corpus;
 mod explaining;
 mod flux;
 mod mistakes;
