@@ -172,6 +172,16 @@ pub(super) fn is_commit_word(word: &str) -> bool {
     lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"sha" | b"git" | b"commit" | b"gitsha"))
 }
 
+/// Says whether `word` before a number says that the number is that of a proposed change.
+pub(super) fn is_request_word(word: &str) -> bool {
+    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"pr" | b"mr" | b"pull"))
+}
+
+/// Says whether `word` before a number says that the number is the version of the image itself.
+pub(super) fn is_version_word(word: &str) -> bool {
+    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"version" | b"release" | b"ver" | b"rel" | b"v"))
+}
+
 /// Says whether `segment` reads as an abbreviated or whole commit hash (also as `git describe` writes it, with a `g` before it).
 ///
 /// Hashes have lower-case hex digits. Seven digits alone are Git's own abbreviation: one hash in thirty has no letter in it.
