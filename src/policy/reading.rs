@@ -8,7 +8,7 @@ mod rest;
 
 use std::fmt;
 
-use super::words;
+use super::words::{self, Named};
 use rest::Rest;
 
 /// A tag taken apart.
@@ -175,11 +175,10 @@ fn prefix_length(text: &str) -> Result<usize, Unreadable> {
     let is_end = |c: char| !c.is_ascii_alphabetic();
     let word = prefix.trim_end_matches(is_end);
     let word = word.rsplit(is_end).next().unwrap_or(word);
-    if words::is_commit_word(word) {
-        return Err(Unreadable::Commit);
-    }
-    if words::is_request_word(word) {
-        return Err(Unreadable::Request);
+    match words::named(word) {
+        Some(Named::Commit) => return Err(Unreadable::Commit),
+        Some(Named::Request) => return Err(Unreadable::Request),
+        None => {}
     }
     // `main-abc1234`: a word glued to the number belongs to the number, unless it is the only one or a `v`.
     let glued = prefix.ends_with(word);
@@ -191,10 +190,9 @@ fn prefix_length(text: &str) -> Result<usize, Unreadable> {
 
 /// Returns how many bytes an architecture in front takes, with its separator: `amd64-`.
 fn architecture_length(text: &str) -> usize {
-    if text.starts_with("x86_64-") || text.starts_with("x86_64_") {
-        return "x86_64-".len();
-    }
     match text.split_once(['-', '_']) {
+        // The one whose name has a separator in it.
+        Some(("x86", after)) if after.starts_with("64-") || after.starts_with("64_") => "x86_64-".len(),
         Some((first, _)) if words::is_architecture(first) => first.len() + 1,
         _ => 0,
     }

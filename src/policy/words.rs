@@ -167,14 +167,23 @@ pub(super) fn is_architecture(segment: &str) -> bool {
     })
 }
 
-/// Says whether `word` before a number says that the number is a commit or a digest.
-pub(super) fn is_commit_word(word: &str) -> bool {
-    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"sha" | b"git" | b"commit" | b"gitsha"))
+/// What a word before a number says that the number is, where it is no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A commit or a digest.
+    Commit,
+    /// The number of a proposed change.
+    Request,
 }
 
-/// Says whether `word` before a number says that the number is that of a proposed change.
-pub(super) fn is_request_word(word: &str) -> bool {
-    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"pr" | b"mr" | b"pull"))
+/// Returns what `word` before a number says that the number is, where it is no version.
+pub(super) fn named(word: &str) -> Option<Named> {
+    let (buffer, length) = lower_case(word)?;
+    match &buffer[..length] {
+        b"sha" | b"git" | b"commit" | b"gitsha" => Some(Named::Commit),
+        b"pr" | b"mr" | b"pull" => Some(Named::Request),
+        _ => None,
+    }
 }
 
 /// Says whether `word` before a number says that the number is the version of the image itself.

@@ -86,8 +86,8 @@ fn image_updater_18_references() {
         ("registry:5000/classic-web".to_owned(), None, None), // #273
     ] {
         let reference = Reference::parse(&text).unwrap();
-        assert_eq!(reference.tag().map(|tag| tag.as_str()), tag, "{text}");
-        assert_eq!(reference.digest().map(|digest| digest.as_str()), digest, "{text}");
+        assert_eq!(reference.tag().map(tagboat::image::Tag::as_str), tag, "{text}");
+        assert_eq!(reference.digest().map(tagboat::image::Digest::as_str), digest, "{text}");
     }
     assert_eq!(Reference::parse("registry:5000/classic-web").unwrap().repository().to_string(), "registry:5000/classic-web");
 }

@@ -74,7 +74,6 @@ fn a_careful_engineer_would_choose_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{} of {cases} cases:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{cases} cases");
 }
 
 #[test]
