@@ -1,6 +1,8 @@
 //! Tests of the policy module as its users see it.
 
+mod argocd_keel;
 mod calver;
+mod corpus;
 mod explaining;
 mod facts;
 mod flux;

@@ -24,15 +24,9 @@ impl Files {
             fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), "planted\n").unwrap();
         }
-        for registry in [
-            "docker-hub-token",
-            "quay-robot",
-            "harbor-robot",
-            "gitlab-token",
-            "artifactory-token",
-            "nexus-password",
-            "gitea-token",
-        ] {
+        for registry in
+            ["docker-hub-token", "quay-robot", "harbor-robot", "gitlab-token", "artifactory-token", "nexus-password", "gitea-token"]
+        {
             fs::write(folder.path().join(registry), "planted\n").unwrap();
         }
         Self(folder)
