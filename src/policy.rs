@@ -34,7 +34,7 @@ pub use range::{Range, RangeError};
 pub use reading::{Reading, Scheme, Unreadable};
 pub use reason::{Code, Counts, Reason};
 
-use crate::image::{Digest, Tag, TagList};
+use crate::image::{Digest, Platform, Tag, TagList};
 use facts::{NO_FACTS, Requirements};
 use reason::Rejection;
 use scale::{Compiled, Goal, Newest};
@@ -243,6 +243,18 @@ impl Policy {
             Compiled::Newest(moment) => decide::explain(&newest(*moment, question), &self.conditions, question),
             Compiled::Follow(tag) => follow::explain(tag, &self.conditions, question),
         }
+    }
+
+    /// Returns how long a tag must have been there, with the digest it has.
+    #[must_use]
+    pub fn min_age(&self) -> Option<Duration> {
+        self.conditions.requirements.min_age
+    }
+
+    /// Returns the platforms that an image must all have.
+    #[must_use]
+    pub fn platforms(&self) -> &[Platform] {
+        &self.conditions.requirements.platforms
     }
 
     /// Says whether the digest is written behind the tag, also where a site has none.
