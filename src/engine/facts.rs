@@ -381,3 +381,48 @@ impl Learned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Config, Host};
+
+    fn tags(count: usize) -> BTreeSet<Tag> {
+        (0..count).map(|n| Tag::parse(&format!("1.{n}")).unwrap()).collect()
+    }
+
+    fn learner(repository: &Repository) -> Arc<Learner> {
+        let mut config = Config::default();
+        config.hosts.insert(repository.registry().clone(), Host { plain_http: true, ..Host::default() });
+        Learner::new(Client::new(config).unwrap(), Arc::default())
+    }
+
+    fn listing() -> Listing {
+        crate::image::TagList::default().into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_hangs_costs_its_patience_once_a_pass() {
+        // It takes connections, and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let repository = |name| Repository::parse(&format!("{}/shop/{name}", silent.local_addr().unwrap())).unwrap();
+        let mut learned = Learned::new(learner(&repository("api")));
+        let begun = Instant::now();
+        for _ in 0..3 {
+            let needs = (0..20).map(|n| (repository(format!("r{n}")), BTreeMap::from([(Wanted::Digest, tags(20))])));
+            learned.learn(needs.collect(), |_| listing()).await;
+        }
+        assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        let failures: Vec<_> = learned.failures.values().collect();
+        assert_eq!(failures.len(), 20, "each has its reason");
+        assert!(failures.iter().all(|reason| reason.contains("did not answer within 10 s") || reason.contains("was not asked")), "{failures:?}");
+    }
+
+    #[tokio::test]
+    async fn more_tags_than_any_registry_should_be_asked_for_are_refused_with_a_hint() {
+        let repository = Repository::parse("127.0.0.1:1/shop/api").unwrap();
+        let need = Need { tags: tags(MOST_TAGS + 1).into_iter().collect(), what: Wanted::Created };
+        let error = learner(&repository).learn(&repository, &listing(), &need, &mut Facts::new()).await.unwrap_err();
+        assert!(error.to_string().contains("2001 tags") && error.hint().is_some_and(|hint| hint.contains("filter")), "{error}");
+    }
+}

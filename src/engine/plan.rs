@@ -283,13 +283,30 @@ impl Decider<'_> {
                 };
             }
             (_, Some((tag, at))) => return note(NoteKind::Young, format!("{tag} is not old enough yet; it is due at {at}")),
-            (Decision::Keep(Keep::UpToDate), None) => return Ok(None),
+            (Decision::Keep(Keep::UpToDate), None) => return self.pin(rule, file, index, hold.as_ref()),
             (Decision::Keep(Keep::Ahead { .. }), None) => NoteKind::Ahead,
             (Decision::Keep(Keep::Held { .. }), None) => NoteKind::Held,
             (Decision::Keep(_), None) => NoteKind::Unordered,
             (Decision::NoCandidate(_), None) => NoteKind::NoCandidate,
         };
         note(kind, reason)
+    }
+
+    /// Plans the edit that puts the digest behind the tag that a site has already, if its policy wants it there.
+    fn pin(&mut self, rule: usize, file: &SiteFile, index: usize, hold: Option<&Hold>) -> Result<Option<PlannedEdit>, Box<Note>> {
+        let site = &file.sites[index];
+        let tags = self.observed.get(&site.repository).and_then(|observed| observed.tags.as_ref());
+        let Some(tag) = site.tag.as_ref().filter(|tag| tags.is_some_and(|tags| tags.contains(tag.as_str()))) else { return Ok(None) };
+        if !self.rules.policy(rule).pins() || site.digest.is_some() {
+            return Ok(None);
+        }
+        match hold.filter(|hold| hold.tag == *tag && hold.digest.is_some()) {
+            Some(Hold { commit, .. }) => {
+                let reason = format!("held: the digest of {tag} was taken out again after {commit}");
+                Err(Box::new(file.note(site, NoteKind::Held, reason)))
+            }
+            None => self.edit(rule, file, index, tag.clone()).map(Some),
+        }
     }
 
     /// Plans the edit that brings a site to a tag, with its digest where that belongs to it.
