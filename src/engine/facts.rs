@@ -405,17 +405,20 @@ mod tests {
     async fn a_registry_that_hangs_costs_its_patience_once_a_pass() {
         // It takes connections, and never answers.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let repository = |name| Repository::parse(&format!("{}/shop/{name}", silent.local_addr().unwrap())).unwrap();
+        let repository = |name: &str| Repository::parse(&format!("{}/shop/{name}", silent.local_addr().unwrap())).unwrap();
         let mut learned = Learned::new(learner(&repository("api")));
         let begun = Instant::now();
         for _ in 0..3 {
-            let needs = (0..20).map(|n| (repository(format!("r{n}")), BTreeMap::from([(Wanted::Digest, tags(20))])));
+            let needs = (0..20).map(|n| (repository(&format!("r{n}")), BTreeMap::from([(Wanted::Digest, tags(20))])));
             learned.learn(needs.collect(), |_| listing()).await;
         }
         assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
         let failures: Vec<_> = learned.failures.values().collect();
         assert_eq!(failures.len(), 20, "each has its reason");
-        assert!(failures.iter().all(|reason| reason.contains("did not answer within 10 s") || reason.contains("was not asked")), "{failures:?}");
+        assert!(
+            failures.iter().all(|reason| reason.contains("did not answer within 10 s") || reason.contains("was not asked")),
+            "{failures:?}"
+        );
     }
 
     #[tokio::test]
