@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::plan::{FilePlan, NoteKind, Plan};
 use super::{Observer, Rules};
 use crate::error::chain;
-use crate::image::{Digest, Platform, Repository, Tag};
+use crate::image::{Digest, Platform, Registry, Repository, Tag};
 use crate::registry::Content;
 
 /// How many digests are asked for at once; the client's own limits of each host hold beside it.
@@ -44,52 +44,80 @@ pub(super) async fn resolve(observer: &Arc<Observer>, plan: &mut Plan) {
 }
 
 /// Takes out edits that change a digest alone while no platform that their rule names has changed: such as those that rebuild
-/// the image of another architecture, or its attestations. Where that cannot be said, the edit stays or becomes a note.
+/// the image of another architecture, or its attestations. Where that cannot be said, the edit becomes a note.
 pub(super) async fn leave_same(observer: &Arc<Observer>, rules: &Rules, plan: &mut Plan) {
-    let mut same: BTreeMap<(Repository, Digest, Digest, Vec<Platform>), Result<bool, String>> = BTreeMap::new();
+    let mut compared = Compared::default();
     let Plan { files, notes, .. } = plan;
     for FilePlan { file, edits } in files.iter_mut() {
         let mut kept = Vec::new();
         for edit in std::mem::take(edits) {
             let site = &file.sites[edit.site];
-            let platforms = rules.policy(edit.rule).platforms();
             let is_tag = site.tag.as_ref().is_none_or(|tag| *tag == edit.to);
-            if let (true, false, Some(old), Some(new)) = (is_tag, platforms.is_empty(), &site.digest, &edit.digest) {
-                let case = (site.repository.clone(), old.clone(), new.clone(), platforms.to_vec());
-                let answer = match same.get(&case) {
-                    Some(answer) => answer.clone(),
-                    None => is_same(observer, &site.repository, old, new, platforms).await,
-                };
-                same.insert(case, answer.clone());
-                match answer {
-                    Ok(true) => continue,
-                    Ok(false) => {}
-                    Err(reason) => {
-                        notes.push(file.note(
-                            site,
-                            NoteKind::NoFacts,
-                            format!("{} has moved, but what has changed could not be learned: {reason}", edit.to),
-                        ));
-                        continue;
-                    }
+            let same = match (&site.digest, &edit.digest) {
+                (Some(old), Some(new)) if is_tag => compared.same(observer, rules, edit.rule, &site.repository, [old, new]).await,
+                _ => Ok(false),
+            };
+            match same {
+                Ok(true) => {}
+                Ok(false) => kept.push(edit),
+                Err(reason) => {
+                    let reason = format!("{} has moved, but what has changed could not be learned: {reason}", edit.to);
+                    notes.push(file.note(site, NoteKind::NoFacts, reason));
                 }
             }
-            kept.push(edit);
         }
         *edits = kept;
     }
     files.retain(|file| !file.edits.is_empty());
 }
 
-/// Says whether two digests are the same for some platforms. An old image that is gone counts as another one.
-async fn is_same(observer: &Observer, repository: &Repository, old: &Digest, new: &Digest, platforms: &[Platform]) -> Result<bool, String> {
-    let client = observer.client();
+/// The images that were compared in a pass.
+#[derive(Default)]
+struct Compared {
+    /// By repository, digests and rule: whether they are the same for its platforms, or why that is not known.
+    answers: BTreeMap<(Repository, [Digest; 2], usize), Result<bool, String>>,
+    silent: BTreeSet<Registry>,
+}
+
+impl Compared {
+    /// Says whether two digests are the same for the platforms of a rule; without platforms they never are.
+    async fn same(
+        &mut self,
+        observer: &Observer,
+        rules: &Rules,
+        rule: usize,
+        repository: &Repository,
+        digests: [&Digest; 2],
+    ) -> Result<bool, String> {
+        let platforms = rules.policy(rule).platforms();
+        if platforms.is_empty() {
+            return Ok(false);
+        }
+        let case = (repository.clone(), digests.map(Clone::clone), rule);
+        if let Some(answer) = self.answers.get(&case) {
+            return answer.clone();
+        }
+        let registry = repository.registry();
+        let answer = if self.silent.contains(registry) {
+            Err(format!("{registry} was not asked, as it left others unanswered"))
+        } else {
+            tokio::time::timeout(PATIENCE, is_same(observer, repository, digests, platforms)).await.unwrap_or_else(|_| {
+                self.silent.insert(registry.clone());
+                Err(format!("{registry} did not answer within {} s", PATIENCE.as_secs()))
+            })
+        };
+        self.answers.insert(case, answer.clone());
+        answer
+    }
+}
+
+/// Compares two images. An old one that is gone counts as another one.
+async fn is_same(observer: &Observer, repository: &Repository, [old, new]: [&Digest; 2], platforms: &[Platform]) -> Result<bool, String> {
     let read = |digest| async move {
-        match tokio::time::timeout(PATIENCE, client.manifest_of(repository, digest)).await {
-            Ok(Ok(manifest)) => Ok(Some(manifest)),
-            Ok(Err(error)) if error.is_not_found() => Ok(None),
-            Ok(Err(error)) => Err(chain(&error).to_string()),
-            Err(_) => Err(format!("{} did not answer within {} s", repository.registry(), PATIENCE.as_secs())),
+        match observer.client().manifest_of(repository, digest).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(chain(&error).to_string()),
         }
     };
     let (Some(old), Some(new)) = (read(old).await?, read(new).await?) else { return Ok(false) };

@@ -165,7 +165,7 @@ mod tests {
         let (old, new) = (Digest::sha256(&[1; 32]), Digest::sha256(&[2; 32]));
         let change =
             Change { from_digest: Some(old.clone()), digest: Some(new.clone()), ..change("a", "ghcr.io/acme/api", "stable", "stable") };
-        let message = write(&[change.clone()]);
+        let message = write(std::slice::from_ref(&change));
         assert_eq!(
             message,
             format!(

@@ -362,6 +362,23 @@ fn a_new_digest_counts_only_if_a_platform_that_matters_has_changed() {
 }
 
 #[test]
+fn an_old_image_that_is_gone_counts_as_changed_and_one_that_cannot_be_read_decides_nothing() {
+    let (world, policy, images, first) =
+        following(|digest| format!(":stable@{digest}"), "digest = \"stable\", platforms = [\"linux/amd64\"]");
+    let second = images.index(&[("linux/amd64", "1"), ("linux/arm64", "2")], CREATED);
+    images.tag("stable", &second);
+    for (code, expected) in [(403, &first), (404, &second)] {
+        let (images, first) = (images.clone(), first.clone());
+        world
+            .registry
+            .on_request(move |request| Some(if request.uri.path().ends_with(&first) { status(code, "") } else { images.answer(request) }));
+        let run = world.tagboat(&policy, &["run", "--once"]);
+        assert_eq!(run.code, Some(i32::from(code == 403)), "{run:?}");
+        assert_eq!(site(&world), format!(":stable@{expected}"));
+    }
+}
+
+#[test]
 fn a_moved_tag_is_as_young_as_its_digest() {
     let (world, policy, images, first) = following(|digest| format!(":stable@{digest}"), "digest = \"stable\", min_age = \"1h\"");
     images.tag("stable", &images.index(BOTH, "2024-04-01T00:00:00Z"));
