@@ -4,9 +4,11 @@
 //! what is reported about all that. Hides the tasks: one observer that lists repositories as they fall
 //! due, and one task an environment that fails alone.
 
+mod ages;
 mod digests;
 mod edges;
 mod environments;
+mod facts;
 mod health;
 mod holds;
 mod message;
@@ -32,7 +34,9 @@ use crate::registry;
 use crate::shutdown::CancellationToken;
 use crate::telemetry::metrics::Metrics;
 
+pub use ages::{Ages, take_along};
 pub use environments::Once;
+pub use facts::{FactError, Learner};
 pub use health::Health;
 pub use observer::{Observations, Observed, Observer};
 pub use plan::{Change, Note, NoteKind};
@@ -85,6 +89,7 @@ pub struct Engine {
     config: Config,
     rules: Arc<Rules>,
     observer: Arc<Observer>,
+    ages: Arc<Ages>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     board: status::Board,
@@ -98,8 +103,18 @@ impl Engine {
     pub fn new(config: Config, client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
         let rules = Arc::new(Rules::new(config.images.clone(), config.interval));
         let health = Arc::new(Health::new(config.environments.iter().map(|e| e.name.clone())));
-        let observer = Observer::new(client, Arc::clone(&metrics));
-        Arc::new(Self { config, rules, observer, health, metrics, board: status::Board::new(), used: Mutex::new(Some(HashMap::new())) })
+        let observer = Observer::new(client, Arc::clone(&metrics), Arc::clone(&rules));
+        let ages = Ages::new(&config.state_dir);
+        Arc::new(Self {
+            config,
+            rules,
+            observer,
+            ages,
+            health,
+            metrics,
+            board: status::Board::new(),
+            used: Mutex::new(Some(HashMap::new())),
+        })
     }
 
     /// Returns the signs of life that the probes read.

@@ -3,12 +3,17 @@
 //! Owns how a tag is read ([`Reading`]), how tags are ordered, ranges in Flux's grammar ([`Range`]), and the rules that hold
 //! under every order: no downgrade, no tag that was taken out by someone, no tie left to chance, and "leave it and say why"
 //! wherever a tag could mean two things. Pure: no clock, no I/O; the same question has the same answer however the tags are
-//! listed. Hides the orders behind one trait, so that a new one is a new file.
+//! listed. What only a registry knows (times, digests, platforms) comes with the question; if it is missing where it decides,
+//! the answer is what to learn ([`Need`]). Hides the orders behind one trait, so that a new one is a new file.
 
+mod calver;
 mod check;
+mod combinations;
 mod compare;
 mod decide;
 mod decision;
+mod facts;
+mod follow;
 mod number;
 mod range;
 mod reading;
@@ -19,17 +24,20 @@ mod words;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use regex::Regex;
+use regex::{CaptureLocations, Regex};
 
-pub use decision::{Decision, Explanation, Hold, Keep, Outcome, Verdict};
+pub use decision::{Change, Decision, Explanation, Hold, Keep, Outcome, Verdict};
+pub use facts::{Fact, Facts, Known, Need, Wanted};
 pub use range::{Range, RangeError};
 pub use reading::{Reading, Scheme, Unreadable};
 pub use reason::{Code, Counts, Reason};
 
-use crate::image::{Tag, TagList};
+use crate::image::{Digest, Platform, Tag, TagList};
+use facts::{NO_FACTS, Requirements};
 use reason::Rejection;
-use scale::{Compiled, Goal};
+use scale::{Compiled, Goal, Newest};
 use template::Template;
 
 /// What the policy file says about choosing, as text still to be checked.
@@ -51,6 +59,12 @@ pub struct Config {
     pub precision: Precision,
     /// Read the whole tag as a semantic version, as Flux does.
     pub strict: bool,
+    /// How long a tag must have been there, with the digest it has.
+    pub min_age: Option<Duration>,
+    /// The platforms, as in `linux/arm64`, that an image must all have.
+    pub platforms: Vec<String>,
+    /// Write the digest behind the tag.
+    pub pin_digest: bool,
     /// Let the policy lower a site.
     pub downgrade: bool,
 }
@@ -62,10 +76,25 @@ pub enum Order {
     Semver(String),
     /// The highest version within a step of the site's current tag.
     Update(Step),
+    /// The latest calendar version of a form in the words of calver.org.
+    Calver(String),
     /// The greatest or least number.
     Numeric(Direction),
     /// The last or first in byte order.
     Alphabetical(Direction),
+    /// The last by time.
+    Newest(Moment),
+    /// This tag, followed by digest.
+    Digest(String),
+}
+
+/// Which of a tag's times `newest` compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// When the registry took it.
+    Pushed,
+    /// When the image was made, as its config says.
+    Created,
 }
 
 /// How far from the current tag an `update` policy goes: which of its numbers may change.
@@ -144,26 +173,40 @@ pub struct ConfigError {
 pub struct Policy {
     order: Compiled,
     conditions: Conditions,
+    pins: bool,
 }
 
-/// The conditions that look at a tag's text alone, and whether a site may be lowered.
+/// The conditions that hold under every order, and whether a site may be lowered.
 #[derive(Clone, Debug)]
 struct Conditions {
     filter: Option<Regex>,
     extract: Option<Template>,
     exclude: Vec<Regex>,
+    requirements: Requirements,
     downgrade: bool,
 }
 
-/// What a decision is about: the tags there are, and the site as it is.
+/// What a decision is about: the tags there are, the site as it is, and what is known beyond names.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// All tags of the repository.
     pub tags: &'a TagList,
     /// The site's current tag; it need not be among `tags`.
     pub current: Option<&'a Tag>,
+    /// The site's current digest, where it has one.
+    pub digest: Option<&'a Digest>,
     /// What is held for the site.
     pub hold: Option<&'a Hold>,
+    /// What is known of tags; what is missing is asked for by [`Decision::Wanting`].
+    pub facts: &'a Facts,
+}
+
+impl<'a> Question<'a> {
+    /// Asks about a site of which nothing is known.
+    #[must_use]
+    pub fn of(tags: &'a TagList) -> Self {
+        Self { tags, current: None, digest: None, hold: None, facts: &NO_FACTS }
+    }
 }
 
 impl Policy {
@@ -175,13 +218,16 @@ impl Policy {
         check::policy(config)
     }
 
-    /// Decides what to do with a site.
+    /// Decides what to do with a site. [`Decision::Wanting`] asks for facts: learn them, and ask again with those as well.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         match &self.order {
             Compiled::Versions(scale) => decide::decide(scale, &self.conditions, question),
             Compiled::Strict(scale) => decide::decide(scale, &self.conditions, question),
+            Compiled::Calendar(scale) => decide::decide(scale, &self.conditions, question),
             Compiled::Numeric(scale) => decide::decide(scale, &self.conditions, question),
             Compiled::Text(scale) => decide::decide(scale, &self.conditions, question),
+            Compiled::Newest(moment) => decide::decide(&newest(*moment, question), &self.conditions, question),
+            Compiled::Follow(tag) => follow::decide(tag, &self.conditions, question),
         }
     }
 
@@ -191,10 +237,44 @@ impl Policy {
         match &self.order {
             Compiled::Versions(scale) => decide::explain(scale, &self.conditions, question),
             Compiled::Strict(scale) => decide::explain(scale, &self.conditions, question),
+            Compiled::Calendar(scale) => decide::explain(scale, &self.conditions, question),
             Compiled::Numeric(scale) => decide::explain(scale, &self.conditions, question),
             Compiled::Text(scale) => decide::explain(scale, &self.conditions, question),
+            Compiled::Newest(moment) => decide::explain(&newest(*moment, question), &self.conditions, question),
+            Compiled::Follow(tag) => follow::explain(tag, &self.conditions, question),
         }
     }
+
+    /// Returns how long a tag must have been there, with the digest it has.
+    #[must_use]
+    pub fn min_age(&self) -> Option<Duration> {
+        self.conditions.requirements.min_age
+    }
+
+    /// Returns the platforms that an image must all have.
+    #[must_use]
+    pub fn platforms(&self) -> &[Platform] {
+        &self.conditions.requirements.platforms
+    }
+
+    /// Says whether the digest is written behind the tag, also where a site has none.
+    #[must_use]
+    pub fn pins(&self) -> bool {
+        self.pins
+    }
+
+    /// Returns the tag that is followed by digest, if that is the order; only then a site may be a bare digest.
+    #[must_use]
+    pub fn follows(&self) -> Option<&Tag> {
+        match &self.order {
+            Compiled::Follow(tag) => Some(tag),
+            _ => None,
+        }
+    }
+}
+
+fn newest<'a>(moment: Moment, question: &Question<'a>) -> Newest<'a> {
+    Newest { moment, facts: question.facts }
 }
 
 impl Conditions {
@@ -210,14 +290,25 @@ impl Conditions {
         }
     }
 
-    fn extracts(&self) -> bool {
-        self.extract.is_some()
-    }
-
-    /// Returns what the template makes of a tag, or `None` if the filter does not match it.
-    fn extract<'t>(&self, tag: &'t str) -> Option<Cow<'t, str>> {
+    /// Returns what makes the texts to compare of tags, if they are not compared themselves.
+    fn extractor(&self) -> Option<Extractor<'_>> {
         let (filter, template) = (self.filter.as_ref()?, self.extract.as_ref()?);
-        filter.captures(tag).map(|captures| template.expand(&captures))
+        Some(Extractor { filter, template, found: filter.capture_locations() })
+    }
+}
+
+/// A filter and a template, with room for the places of one match, so that no tag costs an allocation.
+struct Extractor<'a> {
+    filter: &'a Regex,
+    template: &'a Template,
+    found: CaptureLocations,
+}
+
+impl Extractor<'_> {
+    /// Returns what the template makes of a tag, or `None` if the filter does not match it.
+    fn extract<'t>(&mut self, tag: &'t str) -> Option<Cow<'t, str>> {
+        self.filter.captures_read(&mut self.found, tag)?;
+        Some(self.template.expand(tag, &self.found))
     }
 }
 
@@ -227,7 +318,10 @@ impl Order {
             Self::Semver(_) => "semver",
             Self::Update(_) => "update",
             Self::Numeric(_) => "numeric",
+            Self::Calver(_) => "calver",
             Self::Alphabetical(_) => "alphabetical",
+            Self::Newest(_) => "newest",
+            Self::Digest(_) => "digest",
         }
     }
 }
@@ -242,7 +336,10 @@ impl fmt::Display for Policy {
             },
             Compiled::Strict(strict) => write!(f, "semver {} strict", strict.range),
             Compiled::Numeric(numeric) => write!(f, "numeric {}", numeric.0),
+            Compiled::Calendar(calendar) => write!(f, "calver {}", calendar.form),
             Compiled::Text(text) => write!(f, "alphabetical {}", text.0),
+            Compiled::Newest(moment) => write!(f, "newest {moment}"),
+            Compiled::Follow(tag) => write!(f, "digest {tag}"),
         }
     }
 }
@@ -253,6 +350,15 @@ impl fmt::Display for Step {
             Self::Patch => "patch",
             Self::Minor => "minor",
             Self::Major => "major",
+        })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pushed => "pushed",
+            Self::Created => "created",
         })
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             }
         },
     };
-    let explanation = policy.explain(&Question { tags: &tags, current: current.as_ref(), hold: None });
+    let explanation = policy.explain(&Question { current: current.as_ref(), ..Question::of(&tags) });
     match args.format {
         Format::Json => out!(
             "{:#}",

@@ -8,7 +8,7 @@ use super::run::{report, undecided};
 use super::{Exit, block_on, quiet_logs};
 use crate::app;
 use crate::config::Settings;
-use crate::engine::{EditedFile, Note, Once, Outcome};
+use crate::engine::{self, EditedFile, Note, Once, Outcome};
 use crate::shutdown::CancellationToken;
 
 /// Show what a pass would commit, as a unified diff; change nothing
@@ -25,8 +25,9 @@ pub(super) struct Args {
 pub(super) fn execute(args: &Args, mut settings: Settings) -> anyhow::Result<Exit> {
     // What fails is told at the end, with the environment that it concerns.
     quiet_logs("error")?;
-    // A running daemon keeps the state directory to itself; a plan needs nothing that is in it.
+    // A running daemon keeps the state directory to itself; a plan needs nothing that is in it but the ages of tags.
     let dir = tempfile::Builder::new().prefix("tagboat-plan-").tempdir()?;
+    engine::take_along(&settings.engine.state_dir, dir.path());
     settings.engine.state_dir = dir.path().to_owned();
     let results = block_on(async {
         let (engine, _) = app::engine(settings)?;

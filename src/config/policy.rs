@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 
 use super::read::{Context, Keys, Located, Read, ReadTable};
 use super::source::{Node, Value};
-use super::values::{Choice, OneOf};
-use crate::policy::{Config, ConfigError, Direction, Order, Policy, Precision, Prerelease, Step, Variant};
+use super::values::{Age, Choice, OneOf};
+use crate::policy::{Config, ConfigError, Direction, Moment, Order, Policy, Precision, Prerelease, Step, Variant};
 
-const ORDERS: &[&str] = &["semver", "update", "numeric", "alphabetical"];
+const ORDERS: &[&str] = &["semver", "update", "calver", "numeric", "alphabetical", "newest", "digest"];
 
 impl ReadTable for Policy {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
@@ -39,6 +39,14 @@ impl ReadTable for Policy {
             "false",
             "true",
         );
+        let min_age = keys.optional::<Age>(
+            "min_age",
+            "Only tags that were first seen, or pushed, at least this long ago; a tag that moves starts anew.",
+            r#""3d""#,
+        );
+        let platforms =
+            keys.optional::<Vec<String>>("platforms", "Platforms that an image must all have.", r#"["linux/amd64", "linux/arm64"]"#);
+        let pin_digest = keys.defaulted::<bool>("pin_digest", "Write the digest behind the tag: `tag@sha256:…`.", "false", "true");
         let downgrade = keys.defaulted::<bool>("downgrade", "Let the policy lower a site that is ahead of it.", "false", "true");
         // A template whose filter could not even be read would be blamed for the filter's absence.
         let extract = extract.filter(|_| filter.is_some() || !keys.has("filter"));
@@ -51,6 +59,9 @@ impl ReadTable for Policy {
             variant: variant.unwrap_or_default(),
             precision: precision.map(|p| p.0).unwrap_or_default(),
             strict: strict.unwrap_or_default(),
+            min_age: min_age.map(|age| age.0),
+            platforms: platforms.unwrap_or_default(),
+            pin_digest: pin_digest.unwrap_or_default(),
             downgrade: downgrade.unwrap_or_default(),
         };
         match Policy::new(config) {
@@ -70,6 +81,11 @@ fn order(keys: &mut Keys<'_, '_, '_>) -> Option<Order> {
         "Order: the highest version within this step of the site's current tag. Default: \"minor\", if no order is given.",
         r#""minor""#,
     );
+    let calver = keys.optional::<String>(
+        "calver",
+        "Order: the latest calendar version of this form, of YYYY, YY, 0Y, MM, 0M, WW, 0W, DD, 0D, MAJOR, MINOR, MICRO and MODIFIER.",
+        r#""YYYY.0M.0D""#,
+    );
     let numeric = keys.optional::<OneOf<Direction>>(
         "numeric",
         "Order: the greatest number (\"ascending\") or the least (\"descending\"), exact at any length.",
@@ -80,13 +96,22 @@ fn order(keys: &mut Keys<'_, '_, '_>) -> Option<Order> {
         "Order: the last in byte order (\"ascending\") or the first (\"descending\").",
         r#""ascending""#,
     );
+    let newest = keys.optional::<OneOf<Moment>>(
+        "newest",
+        "Order: the tag that was \"pushed\" last, where the registry tells, or whose image was \"created\" last.",
+        r#""pushed""#,
+    );
+    let digest = keys.optional::<String>("digest", "Order: this tag, followed by digest.", r#""latest""#);
     keys.at_most_one(ORDERS, "a policy has one order");
     let unread = ORDERS.iter().any(|name| keys.has(name)).then(|| Order::Semver("*".to_owned()));
     semver
         .map(Order::Semver)
         .or_else(|| update.map(|step| Order::Update(step.0)))
+        .or_else(|| calver.map(Order::Calver))
         .or_else(|| numeric.map(|direction| Order::Numeric(direction.0)))
         .or_else(|| alphabetical.map(|direction| Order::Alphabetical(direction.0)))
+        .or_else(|| newest.map(|moment| Order::Newest(moment.0)))
+        .or_else(|| digest.map(Order::Digest))
         // An order that could not be read has been told; the conditions are not to be blamed for its absence.
         .or(unread)
 }
@@ -145,4 +170,8 @@ impl Choice for Direction {
 
 impl Choice for Precision {
     const CHOICES: &'static [(&'static str, Self)] = &[("same", Self::Same), ("any", Self::Any)];
+}
+
+impl Choice for Moment {
+    const CHOICES: &'static [(&'static str, Self)] = &[("pushed", Self::Pushed), ("created", Self::Created)];
 }

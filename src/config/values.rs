@@ -72,6 +72,8 @@ const DAY: u64 = 24 * HOUR;
 
 /// How often a repository may be listed.
 pub(super) type Interval = Wait<10, { 365 * DAY }>;
+/// How old a tag may have to be.
+pub(super) type Age = Wait<SECOND, { 365 * DAY }>;
 /// How long a request, a fetch or a push may take.
 pub(super) type Timeout = Wait<SECOND, HOUR>;
 

@@ -23,6 +23,8 @@ use crate::telemetry::metrics::PassResult;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a single pass waits for listings; each has its own deadline, far below.
 const PATIENCE_ONCE: Duration = Duration::from_secs(15 * 60);
+/// Added to the wait for a moment, so that it has surely come.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// How long a failing environment waits for its next pass.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
 /// How long an environment rests after a bug in its task.
@@ -128,7 +130,10 @@ impl Task {
         match result.as_ref().map_err(Classified::verdict) {
             Ok(_) => {
                 self.failures = 0;
-                interval
+                let change = self.workspace.change.map(|change| change.duration_since(Timestamp::now()));
+                // A moment later, so that the clock has surely come to it.
+                let change = change.map(|change| Duration::try_from(change).unwrap_or_default() + A_MOMENT);
+                change.map_or(interval, |change| change.min(interval))
             }
             Err(Verdict::Retry { after }) => {
                 self.failures = self.failures.saturating_add(1);

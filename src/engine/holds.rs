@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::message::{self, Bump};
 use crate::environment::HistoryEntry;
-use crate::image::{Repository, Tag};
+use crate::image::{Digest, Repository, Tag};
 use crate::manifest::Site;
 use crate::policy::Hold;
 
@@ -26,6 +26,7 @@ pub(super) struct Holds {
 struct LastBump {
     key: String,
     to: Tag,
+    digest: Option<Digest>,
     commit: String,
 }
 
@@ -34,11 +35,11 @@ impl Holds {
     pub(super) fn read(history: &[HistoryEntry]) -> Self {
         let mut bumps: HashMap<_, Vec<LastBump>> = HashMap::new();
         for commit in history {
-            for Bump { repository, to, file, key } in message::read(&commit.message) {
+            for Bump { repository, to, digest, file, key } in message::read(&commit.message) {
                 let sites = bumps.entry((file, repository)).or_default();
                 if !sites.iter().any(|bump| bump.key == key) {
                     let commit = commit.id.get(..SHORT).unwrap_or(&commit.id).to_owned();
-                    sites.push(LastBump { key, to, commit });
+                    sites.push(LastBump { key, to, digest, commit });
                 }
             }
         }
@@ -57,7 +58,12 @@ impl Holds {
         let own = bumps.iter().find(|bump| bump.key == site.key);
         let orphan = || bumps.iter().find(|bump| !sites.iter().any(|other| other.key == bump.key));
         let bump = own.or_else(orphan)?;
-        let gone = site.tag.as_ref() != Some(&bump.to);
-        gone.then(|| Hold { tag: bump.to.clone(), commit: bump.commit.clone() })
+        let is_tag = site.tag.as_ref() == Some(&bump.to);
+        let is_there = match &bump.digest {
+            // A site that is a bare digest has no tag to compare.
+            Some(digest) => (is_tag || site.tag.is_none()) && site.digest.as_ref() == Some(digest),
+            None => is_tag,
+        };
+        (!is_there).then(|| Hold { tag: bump.to.clone(), digest: bump.digest.clone(), commit: bump.commit.clone() })
     }
 }

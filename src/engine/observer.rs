@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Rules;
 use super::health::Health;
 use super::state::{Keeper, Listings};
 use crate::error::Classified;
@@ -31,14 +32,18 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often at most the state file is written.
 const SAVE: Duration = Duration::from_secs(30);
 
+/// How long is waited for the digest of a tag that is followed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long after a listing the digests that came with it are as good as asked for now.
-const FRESH: Duration = Duration::from_secs(10);
+pub(super) const FRESH: Duration = Duration::from_secs(10);
 
 /// What is known about a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     /// The last good listing.
     pub tags: Option<TagList>,
+    /// What the tags that are followed by digest pointed to at the last good listing.
+    pub digests: BTreeMap<Tag, Digest>,
     /// Why the last listing failed, if it did.
     pub failure: Option<Arc<str>>,
 }
@@ -94,13 +99,14 @@ struct Inner {
 pub struct Observer {
     client: registry::Client,
     metrics: Arc<Metrics>,
+    rules: Arc<Rules>,
     inner: Mutex<Inner>,
     generation: watch::Sender<u64>,
 }
 
 impl Observer {
-    pub(super) fn new(client: registry::Client, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { client, metrics, inner: Mutex::default(), generation: watch::Sender::new(0) })
+    pub(super) fn new(client: registry::Client, metrics: Arc<Metrics>, rules: Arc<Rules>) -> Arc<Self> {
+        Arc::new(Self { client, metrics, rules, inner: Mutex::default(), generation: watch::Sender::new(0) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -207,7 +213,25 @@ impl Observer {
     /// Lists a repository on a task of its own, so that a bug in reading an answer ends neither the worker nor the waiting for it.
     async fn list(self: &Arc<Self>, repository: Repository, known: Option<Listing>) -> Result<Listing, ListingError> {
         let observer = Arc::clone(self);
-        Ok(tokio::spawn(async move { observer.client.list(&repository, known.as_ref()).await }).await??)
+        let list = async move {
+            let listing = observer.client.list(&repository, known.as_ref()).await?;
+            observer.follow(&repository, &listing).await;
+            Ok::<_, registry::Error>(listing)
+        };
+        Ok(tokio::spawn(list).await??)
+    }
+
+    /// Looks where the tags point that are followed by digest, so that one that moves is a change though the listing is the same.
+    /// What cannot be learned stays as it was: whoever decides asks again, and tells what fails.
+    async fn follow(&self, repository: &Repository, listing: &Listing) {
+        for tag in self.rules.followed(repository).filter(|tag| listing.tags().contains(tag.as_str())) {
+            let asked = async { self.client.digest(repository, tag.as_tag_ref()).await };
+            if let Ok(Ok(digest)) = tokio::time::timeout(PATIENCE, asked).await
+                && let Some(entry) = self.lock().entries.get_mut(repository)
+            {
+                entry.followed.insert(tag.clone(), digest);
+            }
+        }
     }
 
     fn finish(self: &Arc<Self>, repository: &Repository, listing: Result<Listing, ListingError>) {
@@ -301,6 +325,18 @@ impl Observer {
         hosts.values_mut().for_each(|host| host.forget_all_but(|repository| entries.contains_key(repository)));
     }
 
+    /// Returns the client that it lists with.
+    pub(super) fn client(&self) -> &registry::Client {
+        &self.client
+    }
+
+    /// Returns the last good listing of a repository; of one that an earlier run made, the tags.
+    pub(super) fn listing(&self, repository: &Repository) -> Listing {
+        let inner = self.lock();
+        let Some(entry) = inner.entries.get(repository) else { return TagList::default().into() };
+        entry.listing.clone().unwrap_or_else(|| entry.observed.tags.clone().unwrap_or_default().into())
+    }
+
     /// Returns the digest that a tag stands for now; a listing of this very pass may have told it.
     pub(super) async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, registry::Error> {
         let listing = self.lock().entries.get(repository).and_then(|entry| entry.listing.clone());
@@ -322,7 +358,7 @@ mod tests {
     use crate::image::TagRef;
 
     fn observer() -> Arc<Observer> {
-        Observer::new(registry::Client::new(registry::Config::default()).unwrap(), Arc::default())
+        Observer::new(registry::Client::new(registry::Config::default()).unwrap(), Arc::default(), Arc::default())
     }
 
     fn wanted() -> BTreeMap<Repository, Duration> {
@@ -381,7 +417,7 @@ mod tests {
         let repository = Repository::parse(&format!("{}/shop/api", server.host())).unwrap();
         let mut config = registry::Config::default();
         config.hosts.insert(repository.registry().clone(), registry::Host { plain_http: true, ..registry::Host::default() });
-        let observer = Observer::new(registry::Client::new(config).unwrap(), Arc::default());
+        let observer = Observer::new(registry::Client::new(config).unwrap(), Arc::default(), Arc::default());
         let wanted = BTreeMap::from([(repository.clone(), Duration::from_secs(60))]);
         observer.use_for("prod", &wanted);
         observer.observe(&wanted, Duration::from_secs(10)).await;

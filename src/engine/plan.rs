@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serializer;
 
+use super::facts::{Learned, Needs};
 use super::holds::Holds;
 use super::tree::{SiteFile, Tree};
 use super::{EnvironmentConfig, Observations, Rules};
-use crate::image::{Digest, Repository, Tag};
-use crate::manifest::Site;
-use crate::policy::{Decision, Hold, Keep, Question};
+use crate::image::{Digest, Repository, Tag, TagList};
+use crate::manifest::{Shape, Site};
+use crate::policy::{Decision, Fact, Hold, Keep, Known, Question};
 
 /// A value that a commit changes, or would change.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -28,9 +30,12 @@ pub struct Change {
     /// The repository, in canonical form.
     #[serde(serialize_with = "as_text")]
     pub repository: Repository,
-    /// The tag before.
+    /// The tag before; of a site that is a bare digest, the tag that it follows.
     #[serde(serialize_with = "as_text")]
     pub from: Tag,
+    /// The digest before, where the site had one.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub from_digest: Option<Digest>,
     /// The tag after.
     #[serde(serialize_with = "as_text")]
     pub to: Tag,
@@ -81,6 +86,10 @@ pub enum NoteKind {
     Unproved,
     /// The new tag's digest could not be learned.
     NoDigest,
+    /// What the policy wants to know of tags could not be learned.
+    NoFacts,
+    /// The tag that is due is not old enough yet.
+    Young,
     /// The file could not be read.
     Skipped,
 }
@@ -89,7 +98,7 @@ impl NoteKind {
     /// Says whether something went wrong, rather than a policy being obeyed.
     #[must_use]
     pub fn is_a_failure(self) -> bool {
-        matches!(self, Self::Unlisted | Self::Unproved | Self::NoDigest)
+        matches!(self, Self::Unlisted | Self::Unproved | Self::NoDigest | Self::NoFacts)
     }
 
     /// Says whether the reason concerns the file as a whole.
@@ -110,6 +119,8 @@ impl NoteKind {
             Self::Locked => "locked",
             Self::Unproved => "unproved",
             Self::NoDigest => "no-digest",
+            Self::NoFacts => "no-facts",
+            Self::Young => "young",
             Self::Skipped => "skipped",
         }
     }
@@ -121,8 +132,19 @@ pub(super) struct PlannedEdit {
     /// Which site of the file.
     pub(super) site: usize,
     pub(super) to: Tag,
+    /// The digest to write, as far as it is known.
     pub(super) digest: Option<Digest>,
+    /// Whether a digest is to be written at all.
+    pub(super) with_digest: bool,
+    pub(super) rule: usize,
     pub(super) policy: Arc<str>,
+}
+
+impl PlannedEdit {
+    /// Says whether the digest that is to be written is still to be learned.
+    pub(super) fn lacks_digest(&self) -> bool {
+        self.with_digest && self.digest.is_none()
+    }
 }
 
 /// The edits of one file.
@@ -141,6 +163,10 @@ pub(super) struct Plan {
     pub(super) sites: usize,
     /// The rules that cover any of them.
     pub(super) rules: BTreeSet<usize>,
+    /// What must be learned before the sites that are neither in `files` nor in `notes` can be decided on.
+    pub(super) needs: Needs,
+    /// When the first of the decisions changes by itself, because a tag is old enough then.
+    pub(super) change: Option<Timestamp>,
 }
 
 impl SiteFile {
@@ -156,8 +182,15 @@ impl SiteFile {
     }
 }
 
-/// Decides for every site of a tree.
-pub(super) fn decide(tree: &Tree, environment: &EnvironmentConfig, rules: &Rules, observed: &Observations, holds: &Holds) -> Plan {
+/// Decides for every site of a tree, as far as what is known allows it; what else must be known is in the plan's needs.
+pub(super) fn decide(
+    tree: &Tree,
+    environment: &EnvironmentConfig,
+    rules: &Rules,
+    observed: &Observations,
+    holds: &Holds,
+    learned: &Learned,
+) -> Plan {
     let mut plan = Plan::default();
     plan.notes.extend(tree.skips.iter().map(|skip| Note {
         kind: NoteKind::Skipped,
@@ -167,16 +200,16 @@ pub(super) fn decide(tree: &Tree, environment: &EnvironmentConfig, rules: &Rules
         tag: None,
         reason: skip.reason.to_string(),
     }));
-    let mut decider = Decider { rules, observed, decided: HashMap::new(), names: HashMap::new() };
+    let mut decider =
+        Decider { rules, observed, learned, decided: HashMap::new(), names: HashMap::new(), needs: Needs::new(), change: None };
     for file in &tree.files {
         let mut edits = Vec::new();
         for (index, site) in file.sites.iter().enumerate() {
             let Some((rule, _)) = rules.find(environment, &file.path, &site.repository) else { continue };
             plan.sites += 1;
             plan.rules.insert(rule);
-            match decider.site(rule, file, site, holds) {
-                Ok(Some((to, policy))) => edits.push(PlannedEdit { site: index, to, digest: None, policy }),
-                Ok(None) => {}
+            match decider.site(rule, file, index, holds) {
+                Ok(edit) => edits.extend(edit),
                 Err(note) => plan.notes.push(*note),
             }
         }
@@ -184,59 +217,153 @@ pub(super) fn decide(tree: &Tree, environment: &EnvironmentConfig, rules: &Rules
             plan.files.push(FilePlan { file: file.clone(), edits });
         }
     }
+    plan.needs = decider.needs;
+    plan.change = decider.change;
     plan
 }
 
 /// What a decision depends on; sites that agree in it share the decision.
-type Case = (usize, Repository, Tag, Option<Tag>);
+#[derive(PartialEq, Eq, Hash)]
+struct Case {
+    rule: usize,
+    repository: Repository,
+    tag: Option<Tag>,
+    digest: Option<Digest>,
+    hold: Option<(Tag, Option<Digest>)>,
+}
+
+/// A decision, and when it changes by itself.
+#[derive(Clone)]
+struct Decided {
+    decision: Decision,
+    /// The tag that is chosen once it is old enough, and when it is.
+    change: Option<(Tag, Timestamp)>,
+}
 
 struct Decider<'a> {
     rules: &'a Rules,
     observed: &'a Observations,
-    decided: HashMap<Case, Decision>,
+    learned: &'a Learned,
+    decided: HashMap<Case, Decided>,
     names: HashMap<usize, Arc<str>>,
+    needs: Needs,
+    /// When the first of the decisions changes by itself.
+    change: Option<Timestamp>,
 }
 
 impl Decider<'_> {
-    /// Returns the new tag for a site with the policy's name, nothing if it is up to date, or why it is left alone.
-    fn site(&mut self, rule: usize, file: &SiteFile, site: &Site, holds: &Holds) -> Result<Option<(Tag, Arc<str>)>, Box<Note>> {
+    /// Returns the edit for a site, nothing if it is up to date or not decided yet, or why it is left alone.
+    fn site(&mut self, rule: usize, file: &SiteFile, index: usize, holds: &Holds) -> Result<Option<PlannedEdit>, Box<Note>> {
+        let site = &file.sites[index];
         let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
-        let Some(current) = &site.tag else {
+        let policy = self.rules.policy(rule);
+        if site.tag.is_none() && !(site.digest.is_some() && policy.follows().is_some()) {
             let reason = if site.digest.is_some() { "it is pinned by digest without a tag" } else { "it has no tag" };
             return note(NoteKind::Unordered, reason.to_owned());
-        };
+        }
         if self.observed.get(&site.repository).and_then(|o| o.tags.as_ref()).is_none() {
             let failure = self.observed.get(&site.repository).and_then(|observed| observed.failure.as_deref());
             return note(NoteKind::Unlisted, failure.unwrap_or("its repository has not been listed yet").to_owned());
         }
         let hold = holds.of(&file.path, site, &file.sites);
-        let decision = self.decision(rule, &site.repository, current, hold.as_ref());
+        let Decided { decision, change } = self.decision(rule, site, hold.as_ref());
+        if let Some((_, at)) = &change {
+            self.change = Some(self.change.map_or(*at, |first| first.min(*at)));
+        }
         let reason = decision.to_string();
-        let kind = match decision {
-            Decision::Keep(Keep::UpToDate) => return Ok(None),
-            Decision::Move { to } => match &site.locked {
-                Some(locked) => return note(NoteKind::Locked, format!("{to} is due, but {locked}")),
-                None => return Ok(Some((to, self.name(rule)))),
-            },
-            Decision::Keep(Keep::Ahead { .. }) => NoteKind::Ahead,
-            Decision::Keep(Keep::Held { .. }) => NoteKind::Held,
-            Decision::Keep(_) => NoteKind::Unordered,
-            Decision::NoCandidate(_) => NoteKind::NoCandidate,
+        let kind = match (decision, change) {
+            (Decision::Move { to }, _) => return self.edit(rule, file, index, to).map(Some),
+            (Decision::Wanting(need), _) => {
+                return match self.learned.failure(&site.repository, need.what) {
+                    Some(failure) => note(NoteKind::NoFacts, format!("not decided, as {need} could not be learned: {failure}")),
+                    None => {
+                        self.needs.entry(site.repository.clone()).or_default().entry(need.what).or_default().extend(need.tags);
+                        Ok(None)
+                    }
+                };
+            }
+            (_, Some((tag, at))) => return note(NoteKind::Young, format!("{tag} is not old enough yet; it is due at {at}")),
+            (Decision::Keep(Keep::UpToDate), None) => return self.pin(rule, file, index, hold.as_ref()),
+            (Decision::Keep(Keep::Ahead { .. }), None) => NoteKind::Ahead,
+            (Decision::Keep(Keep::Held { .. }), None) => NoteKind::Held,
+            (Decision::Keep(_), None) => NoteKind::Unordered,
+            (Decision::NoCandidate(_), None) => NoteKind::NoCandidate,
         };
         note(kind, reason)
     }
 
-    fn decision(&mut self, rule: usize, repository: &Repository, current: &Tag, hold: Option<&Hold>) -> Decision {
-        let case = (rule, repository.clone(), current.clone(), hold.map(|hold| hold.tag.clone()));
-        if let Some(decision) = self.decided.get(&case) {
-            return decision.clone();
+    /// Plans the edit that puts the digest behind the tag that a site has already, if its policy wants it there.
+    fn pin(&mut self, rule: usize, file: &SiteFile, index: usize, hold: Option<&Hold>) -> Result<Option<PlannedEdit>, Box<Note>> {
+        let site = &file.sites[index];
+        let tags = self.observed.get(&site.repository).and_then(|observed| observed.tags.as_ref());
+        let Some(tag) = site.tag.as_ref().filter(|tag| tags.is_some_and(|tags| tags.contains(tag.as_str()))) else { return Ok(None) };
+        if !self.rules.policy(rule).pins() || site.digest.is_some() {
+            return Ok(None);
         }
-        let empty = crate::image::TagList::default();
-        let tags = self.observed.get(repository).and_then(|observed| observed.tags.as_ref()).unwrap_or(&empty);
-        let rules = self.rules;
-        let decision = rules.policy(rule).decide(&Question { tags, current: Some(current), hold });
-        self.decided.insert(case, decision.clone());
-        decision
+        match hold.filter(|hold| hold.tag == *tag && hold.digest.is_some()) {
+            Some(Hold { commit, .. }) => {
+                let reason = format!("held: the digest of {tag} was taken out again after {commit}");
+                Err(Box::new(file.note(site, NoteKind::Held, reason)))
+            }
+            None => self.edit(rule, file, index, tag.clone()).map(Some),
+        }
+    }
+
+    /// Plans the edit that brings a site to a tag, with its digest where that belongs to it.
+    fn edit(&mut self, rule: usize, file: &SiteFile, index: usize, to: Tag) -> Result<PlannedEdit, Box<Note>> {
+        let site = &file.sites[index];
+        let locked = |why: &dyn Display| Err(Box::new(file.note(site, NoteKind::Locked, format!("{to} is due, but {why}"))));
+        if let Some(why) = &site.locked {
+            return locked(why);
+        }
+        let policy = self.rules.policy(rule);
+        let pins = policy.pins() || policy.follows().is_some();
+        if pins && site.digest.is_none() && !matches!(site.shape, Shape::Scalar | Shape::Argument) {
+            return locked(
+                &"its digest is to be written along, and there is no place for it; add a `digest` beside the tag, which is then kept in step",
+            );
+        }
+        // The digest that was decided on, rather than the one that the tag may have by now.
+        let fact = self.learned.facts(&site.repository).and_then(|facts| facts.get(&to));
+        let digest = match fact.and_then(|fact| fact.digest.as_ref()) {
+            Some(Known::Is(digest)) if pins || site.digest.is_some() => Some(digest.clone()),
+            _ => None,
+        };
+        let with_digest = pins || site.digest.is_some();
+        Ok(PlannedEdit { site: index, to, digest, with_digest, rule, policy: self.name(rule) })
+    }
+
+    fn decision(&mut self, rule: usize, site: &Site, hold: Option<&Hold>) -> Decided {
+        let (rules, observed, learned) = (self.rules, self.observed, self.learned);
+        let policy = rules.policy(rule);
+        let digest = site.digest.as_ref().filter(|_| policy.follows().is_some());
+        let case = Case {
+            rule,
+            repository: site.repository.clone(),
+            tag: site.tag.clone(),
+            digest: digest.cloned(),
+            hold: hold.map(|hold| (hold.tag.clone(), hold.digest.clone())),
+        };
+        if let Some(decided) = self.decided.get(&case) {
+            return decided.clone();
+        }
+        let empty = TagList::default();
+        let tags = observed.get(&site.repository).and_then(|observed| observed.tags.as_ref()).unwrap_or(&empty);
+        let mut question = Question { current: site.tag.as_ref(), digest, hold, ..Question::of(tags) };
+        let facts = learned.facts(&site.repository);
+        if let Some(facts) = facts {
+            question.facts = facts;
+        }
+        let decision = policy.decide(&question);
+        let young = policy.min_age().filter(|_| !matches!(decision, Decision::Wanting(_))).is_some_and(|min_age| {
+            let is_young = |fact: &Fact| matches!(fact.age, Some(Known::Is(age)) if age < min_age);
+            facts.is_some_and(|facts| facts.values().any(is_young))
+        });
+        let change = young.then(|| policy.explain(&question).change).flatten();
+        let change = change.and_then(|change| Some((change.tag, learned.now().checked_add(change.after).ok()?)));
+        let decided = Decided { decision, change };
+        self.decided.insert(case, decided.clone());
+        decided
     }
 
     fn name(&mut self, rule: usize) -> Arc<str> {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use super::facts::{Learned, Learner};
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
 use super::tree::{Cache, LARGEST_FILE, Tree};
@@ -112,6 +115,8 @@ pub(super) struct Workspace {
     pub(super) watched: BTreeMap<Repository, Duration>,
     /// The stamp of the observations that the last pass decided on.
     pub(super) decided: u64,
+    /// When a decision of the last pass changes by itself.
+    pub(super) change: Option<Timestamp>,
     /// The outcome of the last pass, if it found nothing to do and would find the same again.
     settled: Option<Outcome>,
     local: Arc<Mutex<Local>>,
@@ -166,12 +171,15 @@ pub(super) async fn pass(
         }
 
         // 3. Decide: for each site the policy turns tags and current tag into a decision with a reason.
+        //    What it has to know beyond names (times, digests, ages, platforms) is learned on the way.
         let mut plan = workspace.decide(engine, &opened, &observed).await?;
         digests::resolve(&engine.observer, &mut plan).await;
+        digests::leave_same(&engine.observer, &engine.rules, &mut plan).await;
 
         // 4. Edit: replace just the bytes of the values that change, and prove that nothing else did.
         let base = opened.snapshot.commit().to_owned();
         let (sites, rules) = (plan.sites, std::mem::take(&mut plan.rules));
+        workspace.change = plan.change;
         let edited = workspace.edit(opened, plan, purpose).await?;
         workspace.decided = observed.stamp();
         workspace.settled = None;
@@ -205,7 +213,7 @@ impl Workspace {
         let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
         let cache = Cache::new(engine.rules.watch(&config));
         let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
-        Self { config, watched: BTreeMap::new(), decided: 0, settled: None, local: Arc::new(Mutex::new(local)) }
+        Self { config, watched: BTreeMap::new(), decided: 0, change: None, settled: None, local: Arc::new(Mutex::new(local)) }
     }
 
     /// Runs a step that blocks on a thread for such work, in the current span.
@@ -225,14 +233,18 @@ impl Workspace {
         Ok(self.blocking("scan", move |local| local.scan(snapshot, &rules)).await??)
     }
 
-    /// Returns what the last pass came to, if the branch and the observations are still those that it decided on.
+    /// Returns what the last pass came to, if the branch and the observations are still those that it decided on, and no tag
+    /// has become old enough since.
     fn settled(&self, opened: &Opened, observed: &super::Observations) -> Option<Outcome> {
+        if self.change.is_some_and(|change| change <= Timestamp::now()) {
+            return None;
+        }
         self.settled.as_ref().filter(|outcome| outcome.base == opened.snapshot.commit() && self.decided == observed.stamp()).cloned()
     }
 
-    /// Keeps the outcome of a pass that had nothing to do; one in which an edit or a digest failed is to be tried again.
+    /// Keeps the outcome of a pass that had nothing to do; one in which an edit, a digest or a fact failed is to be tried again.
     fn settle(&mut self, outcome: &Outcome) {
-        let again = outcome.notes.iter().any(|note| matches!(note.kind, NoteKind::Unproved | NoteKind::NoDigest));
+        let again = outcome.notes.iter().any(|note| matches!(note.kind, NoteKind::Unproved | NoteKind::NoDigest | NoteKind::NoFacts));
         self.settled = (outcome.changes.is_empty() && !again).then(|| Outcome { races: 0, ..outcome.clone() });
     }
 
@@ -249,7 +261,17 @@ impl Workspace {
     async fn decide(&self, engine: &Engine, opened: &Opened, observed: &Arc<super::Observations>) -> Result<Plan, PassError> {
         let (tree, holds, observed) = (Arc::clone(&opened.tree), Arc::clone(&opened.holds), Arc::clone(observed));
         let (rules, config) = (Arc::clone(&engine.rules), self.config.clone());
-        self.blocking("decide", move |_| plan::decide(&tree, &config, &rules, &observed, &holds)).await
+        let decide = Arc::new(move |learned: &Learned| plan::decide(&tree, &config, &rules, &observed, &holds, learned));
+        let mut learned = Learned::new(Learner::new(engine.observer.client().clone(), Arc::clone(&engine.ages)));
+        loop {
+            let decide = Arc::clone(&decide);
+            let (plan, known) = self.blocking("decide", move |_| (decide(&learned), learned)).await?;
+            if plan.needs.is_empty() {
+                return Ok(plan);
+            }
+            learned = known;
+            learned.learn(plan.needs, |repository| engine.observer.listing(repository)).await;
+        }
     }
 
     async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
@@ -331,19 +353,20 @@ fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Box<Note>> {
 }
 
 fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {
-    plan.edits.iter().filter_map(|edit| {
+    plan.edits.iter().map(|edit| {
         let site = &plan.file.sites[edit.site];
-        Some(Change {
+        Change {
             file: plan.file.path.clone(),
             path: site.path.clone(),
             key: site.key.clone(),
             line: site.line,
             repository: site.repository.clone(),
-            from: site.tag.clone()?,
+            from: site.tag.clone().unwrap_or_else(|| edit.to.clone()),
+            from_digest: site.digest.clone(),
             to: edit.to.clone(),
             digest: edit.digest.clone(),
             policy: edit.policy.to_string(),
-        })
+        }
     })
 }
 

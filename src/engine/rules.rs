@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{EnvironmentConfig, ImageRule};
-use crate::image::{Repository, RepositoryPattern};
+use crate::image::{Repository, RepositoryPattern, Tag};
 use crate::manifest::Watch;
 use crate::policy::Policy;
 
 /// The `[[image]]` rules of a policy file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rules {
     images: Vec<ImageRule>,
     interval: Duration,
@@ -72,6 +72,11 @@ impl Rules {
     #[must_use]
     pub fn interval(&self, repository: &Repository) -> Duration {
         self.covering(repository).map(|(_, rule)| rule.interval.unwrap_or(self.interval)).min().unwrap_or(self.interval)
+    }
+
+    /// Visits the tags of a repository that any rule follows by digest.
+    pub(super) fn followed<'a>(&'a self, repository: &Repository) -> impl Iterator<Item = &'a Tag> {
+        self.covering(repository).filter_map(|(_, rule)| rule.policy.follows())
     }
 
     /// Returns the policy of a rule that [`Rules::find`] named.

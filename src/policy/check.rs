@@ -2,10 +2,13 @@
 
 use regex::{Regex, RegexBuilder};
 
+use super::calver::Form;
+use super::facts::Requirements;
 use super::range::Range;
-use super::scale::{Compiled, Goal, Numeric, Strict, Text, Versions};
+use super::scale::{Calendar, Compiled, Goal, Line, Numeric, Strict, Text, Versions};
 use super::template::Template;
-use super::{Conditions, Config, ConfigError, Order, Policy, Precision, Prerelease, Step, Variant, words};
+use super::{Conditions, Config, ConfigError, Order, Policy, Prerelease, Step, Variant, combinations, words};
+use crate::image::{Platform, Tag};
 
 /// The most memory that one compiled pattern may take, in bytes; a pattern from a policy file needs a hundredth of it.
 const PATTERN_SIZE: usize = 1 << 20;
@@ -14,51 +17,49 @@ const PATTERN_SIZE: usize = 1 << 20;
 pub(super) fn policy(mut config: Config) -> Result<Policy, Vec<ConfigError>> {
     let mut errors = Vec::new();
     let order = config.order.take().unwrap_or(Order::Update(Step::Minor));
-    check_combination(&order, &config, &mut errors);
+    combinations::check(&order, &config, &mut errors);
     check_prerelease(&config.prerelease, config.strict, &mut errors);
     check_variant(&config.variant, &mut errors);
     let conditions = conditions(&config, &mut errors);
-    let range = match &order {
-        Order::Semver(text) => Range::parse(text).map_err(|e| errors.push(ConfigError::new("semver", e.message).at(e.span))).ok(),
-        _ => None,
-    };
-    if !errors.is_empty() {
-        return Err(errors);
+    let order = compile(order, &config, &mut errors);
+    match order {
+        Some(order) if errors.is_empty() => {
+            let pins = config.pin_digest || matches!(order, Compiled::Follow(_));
+            Ok(Policy { order, conditions, pins })
+        }
+        _ => Err(errors),
     }
-    let Config { prerelease, variant, precision, strict, .. } = config;
-    let order = match (order, range) {
-        (Order::Semver(_), Some(range)) if strict => Compiled::Strict(Strict { range, prerelease }),
-        (Order::Semver(_), Some(range)) => Compiled::Versions(Versions { goal: Goal::Range(range), prerelease, variant, precision }),
-        (Order::Semver(_), None) => return Err(errors),
-        (Order::Update(step), _) => Compiled::Versions(Versions { goal: Goal::Step(step), prerelease, variant, precision }),
-        (Order::Numeric(direction), _) => Compiled::Numeric(Numeric(direction)),
-        (Order::Alphabetical(direction), _) => Compiled::Text(Text(direction)),
-    };
-    Ok(Policy { order, conditions })
 }
 
-/// Finds conditions that say nothing under the order.
-fn check_combination(order: &Order, config: &Config, errors: &mut Vec<ConfigError>) {
-    let name = order.name();
-    let reads_versions = matches!(order, Order::Semver(_) | Order::Update(_));
-    let mut refuse = |key, is_set: bool, reason: String| {
-        if is_set {
-            errors.push(ConfigError::new(key, reason));
+/// Reads the order's own text; none if there is a mistake in it.
+fn compile(order: Order, config: &Config, errors: &mut Vec<ConfigError>) -> Option<Compiled> {
+    let line = || Line { prerelease: config.prerelease.clone(), variant: config.variant.clone() };
+    let versions = |goal| Compiled::Versions(Versions { goal, line: line(), precision: config.precision });
+    match order {
+        Order::Semver(text) => {
+            let range = Range::parse(&text).map_err(|e| errors.push(ConfigError::new("semver", e.message).at(e.span))).ok()?;
+            let prerelease = config.prerelease.clone();
+            Some(if config.strict { Compiled::Strict(Strict { range, prerelease }) } else { versions(Goal::Range(range)) })
         }
-    };
-    let variant = config.variant != Variant::Same;
-    let precision = config.precision != Precision::Same;
-    if !reads_versions {
-        let reason = |what: &str| format!("`{name}` does not read versions, so it cannot tell {what} apart; use `filter`");
-        refuse("prerelease", config.prerelease != Prerelease::No, reason("prereleases"));
-        refuse("variant", variant, reason("variants"));
-        refuse("precision", precision, reason("precisions"));
-    } else if config.strict {
-        let reason = |what: &str| format!("`strict` reads {what}; leave out one of the two");
-        refuse("variant", variant, reason("a variant as a prerelease"));
-        refuse("precision", precision, reason("versions of three numbers only"));
+        Order::Update(step) => Some(versions(Goal::Step(step))),
+        Order::Calver(text) => {
+            let form = Form::parse(&text).map_err(|e| errors.push(ConfigError::new("calver", e.message).at(e.span))).ok()?;
+            Some(Compiled::Calendar(Calendar { form, line: line() }))
+        }
+        Order::Numeric(direction) => Some(Compiled::Numeric(Numeric(direction))),
+        Order::Alphabetical(direction) => Some(Compiled::Text(Text(direction))),
+        Order::Newest(moment) => Some(Compiled::Newest(moment)),
+        Order::Digest(text) => {
+            Tag::parse(&text).map_err(|e| errors.push(ConfigError::new("digest", e.to_string()))).ok().map(Compiled::Follow)
+        }
     }
-    refuse("strict", config.strict && !matches!(order, Order::Semver(_)), format!("`strict` is for `semver`; `{name}` has no use for it"));
+}
+
+fn platforms(config: &Config, errors: &mut Vec<ConfigError>) -> Vec<Platform> {
+    let parse = |(index, text): (usize, &String)| {
+        Platform::parse(text).map_err(|e| errors.push(ConfigError::new("platforms", e.to_string()).entry(index))).ok()
+    };
+    config.platforms.iter().enumerate().filter_map(parse).collect()
 }
 
 fn check_prerelease(prerelease: &Prerelease, strict: bool, errors: &mut Vec<ConfigError>) {
@@ -105,7 +106,8 @@ fn conditions(config: &Config, errors: &mut Vec<ConfigError>) -> Conditions {
         _ => None,
     };
     let exclude = config.exclude.iter().enumerate().filter_map(|(index, text)| pattern("exclude", Some(index), text, errors)).collect();
-    Conditions { filter, extract, exclude, downgrade: config.downgrade }
+    let requirements = Requirements { min_age: config.min_age, platforms: platforms(config, errors) };
+    Conditions { filter, extract, exclude, requirements, downgrade: config.downgrade }
 }
 
 /// Compiles a pattern within bounds.
@@ -137,7 +139,7 @@ fn pattern(key: &'static str, index: Option<usize>, text: &str, errors: &mut Vec
 }
 
 impl ConfigError {
-    fn new(key: &'static str, message: String) -> Self {
+    pub(super) fn new(key: &'static str, message: String) -> Self {
         Self { key, index: None, message, span: None }
     }
 

@@ -118,7 +118,14 @@ fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
 
 /// Says whether two readings are of one family: the same variant and the same form of build, up to numbers that may grow.
 pub(super) fn same_family(a: &Reading<'_>, b: &Reading<'_>) -> bool {
-    same_variant(a.variant(), b.variant()) && same_variant(a.tail(), b.tail()) && same_form(a.build(), b.build())
+    same_variant(a.variant(), b.variant()) && same_variant(a.tail(), b.tail()) && same_series(a.build(), b.build())
+}
+
+/// Says whether two builds are of one series. A security fix such as Grafana's `11.3.0-security-01` is none of its own: it
+/// follows the plain version when there is need, and the next plain version follows it.
+fn same_series(a: &str, b: &str) -> bool {
+    let is_plain = |build: &str| build.is_empty() || build.starts_with("security");
+    same_form(a, b) || (is_plain(a) && is_plain(b))
 }
 
 /// Says whether two variants are one, up to the numbers of base systems, days and commits.
@@ -152,6 +159,11 @@ fn same_segment(x: &str, y: &str, system: bool) -> bool {
     let length = word_length(x);
     if x.get(..length) != y.get(..length) || !same_form(&x[length..], &y[length..]) {
         return false;
+    }
+    // `ce.0`, `gke.1167000`: a single number behind a dot counts the builds of what is named before it.
+    let counts = |after: &str| after.strip_prefix('.').is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+    if length > 0 && counts(&x[length..]) {
+        return true;
     }
     let is_day = |s: &str| s.len() >= 6 && s.bytes().all(|b| b.is_ascii_digit());
     if length == 0 { system || (is_day(x) && is_day(y)) } else { words::is_base_system(&x[..length]) }

@@ -1,12 +1,14 @@
 //! Deciding: one pass over all tags, the same with and without a trace.
 //!
 //! Owns what holds under every order: filters, the choice of the best, no downgrades, holds, and that ties are decided by
-//! rule and never by the order in which a registry lists. Knows no order itself; that is a [`Scale`].
+//! rule and never by the order in which a registry lists. Asks for facts only where they decide: of the few best tags that the
+//! site would move to, and of those that an order cannot compare without. Knows no order itself; that is a [`Scale`].
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::decision::{Decision, Explanation, Hold, Keep, Outcome, Verdict};
+use super::decision::{Change, Decision, Explanation, Hold, Keep, Outcome, Verdict};
+use super::facts::{Need, Wanted};
 use super::reason::{Counts, Reason, Rejection};
 use super::scale::Scale;
 use super::{Conditions, Question};
@@ -79,10 +81,12 @@ struct Extracted<'a> {
 
 impl<'a> Extracted<'a> {
     fn of(conditions: &Conditions, question: &Question<'a>) -> Option<Self> {
-        conditions.extracts().then(|| Self {
-            tags: question.tags.iter().map(|tag| conditions.extract(tag.as_str())).collect(),
-            current: question.current.and_then(|tag| conditions.extract(tag.as_str())),
-            held: question.hold.and_then(|hold| conditions.extract(hold.tag.as_str())),
+        let mut extractor = conditions.extractor()?;
+        let mut extract = |tag: &'a str| extractor.extract(tag);
+        Some(Self {
+            tags: question.tags.iter().map(|tag| extract(tag.as_str())).collect(),
+            current: question.current.and_then(|tag| extract(tag.as_str())),
+            held: question.hold.and_then(|hold| extract(hold.tag.as_str())),
         })
     }
 }
@@ -123,11 +127,15 @@ pub(super) fn explain<S: Scale>(scale: &S, conditions: &Conditions, question: &Q
     let pass = Pass::new(scale, &texts, question);
     let mut trace = Trace::default();
     let (decision, best) = pass.run(&mut trace);
-    Explanation { decision, verdicts: pass.verdicts(trace, best) }
+    let change = pass.change(&trace, best.as_ref());
+    Explanation { decision, change, verdicts: pass.verdicts(trace, best.map(|(tag, _)| tag)) }
 }
 
 /// A tag that may be taken, with what it is compared by.
 type Candidate<'a, S> = (TagRef<'a>, <S as Scale>::Key<'a>);
+
+/// Of how many tags facts are asked for at once: of the best, and of the next, should the best not do.
+const FEW: usize = 2;
 
 /// One question under one order.
 struct Pass<'a, S: Scale> {
@@ -136,17 +144,24 @@ struct Pass<'a, S: Scale> {
     question: Question<'a>,
     /// The current tag's key; `None` if there is no current tag, or it cannot be read.
     current: Option<S::Key<'a>>,
+    /// The fact without which the current tag cannot be read.
+    wanted: Option<Wanted>,
     site: S::Site<'a>,
 }
 
 impl<'a, S: Scale> Pass<'a, S> {
     fn new(scale: &'a S, texts: &'a Texts<'a>, question: &Question<'a>) -> Self {
-        let current = question.current.and_then(|tag| texts.of_current(tag)).and_then(|text| scale.read(text).ok());
+        let read = question.current.and_then(|tag| texts.of_current(tag)).map(|text| scale.read(text));
+        let (current, wanted) = match read {
+            Some(Ok(key)) => (Some(key), None),
+            Some(Err(Rejection::Unlearned(what))) => (None, Some(what)),
+            Some(Err(_)) | None => (None, None),
+        };
         let site = scale.site(current, || texts.iter().filter_map(|(_, text)| text.ok()));
-        Self { scale, texts, question: *question, current, site }
+        Self { scale, texts, question: *question, current, wanted, site }
     }
 
-    fn run<C: Collector<'a>>(&self, collector: &mut C) -> (Decision, Option<TagRef<'a>>) {
+    fn run<C: Collector<'a>>(&self, collector: &mut C) -> (Decision, Option<Candidate<'a, S>>) {
         let refusal = self.refusal();
         if let Some(keep) = &refusal
             && !C::COMPLETE
@@ -154,28 +169,103 @@ impl<'a, S: Scale> Pass<'a, S> {
             return (Decision::Keep(keep.clone()), None);
         }
         let mut best: Option<Candidate<'a, S>> = None;
+        let mut open = Open { wanted: self.wanted, unread: Vec::new(), best: Vec::new() };
         for (tag, text) in self.texts.iter() {
             let key = text.and_then(|text| self.scale.read(text)).and_then(|key| self.scale.admit(&key, &self.site).map(|()| key));
-            match key {
-                Ok(key) => {
+            match key.and_then(|key| self.require(tag).map(|asks| ((tag, key), asks))) {
+                Ok((candidate, None)) => {
                     collector.eligible(tag);
-                    if best.as_ref().is_none_or(|best| self.prefer(&(tag, key), best).is_gt()) {
-                        best = Some((tag, key));
+                    if best.as_ref().is_none_or(|best| self.prefer(&candidate, best).is_gt()) {
+                        best = Some(candidate);
                     }
                 }
-                Err(why) => collector.rejected(tag, &why),
+                Ok((candidate, Some(what))) => {
+                    collector.eligible(tag);
+                    let place = open.best.partition_point(|(other, _)| self.prefer(other, &candidate).is_gt());
+                    open.best.insert(place, (candidate, what));
+                    open.best.truncate(FEW);
+                }
+                Err(why) => {
+                    if let Rejection::Unlearned(what) = why {
+                        open.wanted = Some(what);
+                        open.unread.push(tag);
+                    }
+                    collector.rejected(tag, &why);
+                }
             }
         }
         match refusal {
             Some(keep) => (Decision::Keep(keep), None),
-            None => (self.conclude(best.as_ref(), collector), best.map(|(tag, _)| tag)),
+            None => self.settle(best, &open, collector),
         }
+    }
+
+    /// Says whether a tag may be taken by what is known of it, or which fact has to be learned first. Of the tag that the site
+    /// has nothing is asked: staying is no taking.
+    fn require(&self, tag: TagRef<'a>) -> Result<Option<Wanted>, Rejection<'a>> {
+        let requirements = &self.texts.conditions.requirements;
+        if requirements.is_empty() || self.is_current(tag) {
+            return Ok(None);
+        }
+        match requirements.check(self.question.facts.get(tag.as_str())) {
+            Ok(()) => Ok(None),
+            Err(Rejection::Unlearned(what)) => Ok(Some(what)),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Turns what a pass found into a decision, or into what must be learned for one.
+    fn settle(
+        &self,
+        best: Option<Candidate<'a, S>>,
+        open: &Open<'a, S>,
+        collector: &impl Collector<'a>,
+    ) -> (Decision, Option<Candidate<'a, S>>) {
+        if let Some(what) = self.unread(open) {
+            return (Decision::Wanting(what), None);
+        }
+        let better = |candidate: &Candidate<'a, S>| best.as_ref().is_none_or(|best| self.prefer(candidate, best).is_gt());
+        let mut open = open.best.iter().filter(|(candidate, _)| better(candidate));
+        let Some((first, what)) = open.next() else {
+            return match best {
+                Some(best) => (self.conclude(&best), Some(best)),
+                None => (Decision::NoCandidate(collector.counts()), None),
+            };
+        };
+        // Only a move has to be known to be allowed: a site that stays anyway is worth no request.
+        match self.conclude(first) {
+            Decision::Move { .. } => {}
+            keep => return (keep, Some(*first)),
+        }
+        let also = open.filter(|(candidate, also)| also == what && matches!(self.conclude(candidate), Decision::Move { .. }));
+        let tags = std::iter::once(first).chain(also.map(|(candidate, _)| candidate)).map(|(tag, _)| tag.to_tag()).collect();
+        (Decision::Wanting(Need { tags, what: *what }), None)
+    }
+
+    /// What the order must learn to compare at all: of the site's tag, of the held one and of all that may be taken.
+    fn unread(&self, open: &Open<'a, S>) -> Option<Need> {
+        let held = self.question.hold.map(|hold| (&hold.tag, self.texts.of_held(hold).map(|text| self.scale.read(text))));
+        let held = held.and_then(|(tag, read)| match read {
+            Some(Err(Rejection::Unlearned(what))) => Some((tag, what)),
+            _ => None,
+        });
+        let what = open.wanted.or(held.map(|(_, what)| what))?;
+        let current = self.question.current.filter(|_| self.wanted.is_some());
+        let mut tags: Vec<Tag> = current.into_iter().chain(held.map(|(tag, _)| tag)).cloned().collect();
+        let known = tags.len();
+        for tag in open.unread.iter().rev() {
+            if !tags[..known].iter().any(|known| known.as_str() == tag.as_str()) {
+                tags.push(tag.to_tag());
+            }
+        }
+        tags.dedup();
+        Some(Need { tags, what })
     }
 
     /// Why nothing can be decided for the site, whatever the tags are.
     fn refusal(&self) -> Option<Keep> {
         let refusal = self.scale.refuses(&self.site);
-        let unread = self.question.current.is_some() && self.current.is_none();
+        let unread = self.question.current.is_some() && self.current.is_none() && self.wanted.is_none();
         // With `downgrade` it does not matter whether the best tag is newer than the current one, if the order can do without it.
         let starts_anew = self.texts.conditions.downgrade && refusal.is_none();
         if unread && !starts_anew { Some(Keep::Unordered) } else { refusal }
@@ -183,19 +273,21 @@ impl<'a, S: Scale> Pass<'a, S> {
 
     /// Compares two candidates without ties: by the order, then for the tag that is there, then for its spelling, then by bytes.
     fn prefer(&self, a: &Candidate<'a, S>, b: &Candidate<'a, S>) -> Ordering {
-        let is_current = |tag: TagRef<'_>| self.question.current.is_some_and(|current| current.as_str() == tag.as_str());
         self.scale
             .compare(&a.1, &b.1, &self.site)
-            .then_with(|| is_current(a.0).cmp(&is_current(b.0)))
+            .then_with(|| self.is_current(a.0).cmp(&self.is_current(b.0)))
             .then_with(|| self.scale.compare_spelling(&a.1, &b.1, &self.site))
             .then_with(|| a.0.cmp(&b.0))
     }
 
+    fn is_current(&self, tag: TagRef<'_>) -> bool {
+        self.question.current.is_some_and(|current| current.as_str() == tag.as_str())
+    }
+
     /// Turns the best candidate into a decision: no downgrade, and nothing that is held.
-    fn conclude(&self, best: Option<&Candidate<'a, S>>, collector: &impl Collector<'a>) -> Decision {
-        let Some((tag, key)) = best else { return Decision::NoCandidate(collector.counts()) };
+    fn conclude(&self, (tag, key): &Candidate<'a, S>) -> Decision {
         let best = || tag.to_tag();
-        if self.question.current.is_some_and(|current| current.as_str() == tag.as_str()) {
+        if self.is_current(*tag) {
             return Decision::Keep(Keep::UpToDate);
         }
         let order = self.current.map_or(Ordering::Greater, |current| self.scale.compare_age(key, &current, &self.site));
@@ -217,6 +309,22 @@ impl<'a, S: Scale> Pass<'a, S> {
         }
         let held = self.texts.of_held(hold).and_then(|text| self.scale.read(text).ok());
         order.is_gt() && held.is_some_and(|held| self.scale.compare_age(key, &held, &self.site).is_le())
+    }
+
+    /// Finds the tag that is chosen next by getting older, and in how long.
+    fn change(&self, trace: &Trace<'a>, best: Option<&Candidate<'a, S>>) -> Option<Change> {
+        if self.refusal().is_some() {
+            return None;
+        }
+        let next = trace.outcomes.iter().zip(self.texts.iter()).filter_map(|((tag, reason), (_, text))| {
+            let after = reason.as_ref()?.ends_in()?;
+            let candidate = (*tag, self.scale.read(text.ok()?).ok()?);
+            let is_next =
+                best.is_none_or(|best| self.prefer(&candidate, best).is_gt()) && matches!(self.conclude(&candidate), Decision::Move { .. });
+            is_next.then_some((after, candidate))
+        });
+        let next = next.min_by(|(x, a), (y, b)| x.cmp(y).then_with(|| self.prefer(b, a)));
+        next.map(|(after, (tag, _))| Change { tag: tag.to_tag(), after })
     }
 
     /// Sorts the traced tags newest first, and says of those that are older than the current tag that they are.
@@ -241,13 +349,27 @@ impl<'a, S: Scale> Pass<'a, S> {
         if let Some(reason) = reason {
             return Outcome::Rejected(reason);
         }
-        let is_older = |key: &S::Key<'a>| self.current.is_some_and(|current| self.scale.compare_age(key, &current, &self.site).is_lt());
-        match self.question.current {
-            Some(current) if !self.texts.conditions.downgrade && key.is_some_and(is_older) => {
+        let order = |key: &S::Key<'a>| self.current.map(|current| self.scale.compare_age(key, &current, &self.site));
+        let order = key.and_then(order).unwrap_or(Ordering::Greater);
+        match (self.question.current, self.question.hold) {
+            (Some(current), _) if !self.texts.conditions.downgrade && order.is_lt() => {
                 Outcome::Rejected((&Rejection::Older { than: current.as_str() }).into())
+            }
+            (_, Some(hold)) if !self.is_current(tag) && order.is_ne() && key.is_some_and(|key| self.is_held(hold, tag, key, order)) => {
+                Outcome::Rejected((&Rejection::Held { tag: hold.tag.as_str(), commit: &hold.commit }).into())
             }
             _ if best == Some(tag) => Outcome::Chosen,
             _ => Outcome::Eligible,
         }
     }
+}
+
+/// What a pass could not look at, for want of facts.
+struct Open<'a, S: Scale> {
+    /// The fact that the order itself wants.
+    wanted: Option<Wanted>,
+    /// The tags that it cannot read without.
+    unread: Vec<TagRef<'a>>,
+    /// The best of the tags that satisfy everything but a fact, the best first, each with that fact.
+    best: Vec<(Candidate<'a, S>, Wanted)>,
 }

@@ -1,18 +1,22 @@
 //! What was decided, and how it is told.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::reason::{Counts, Reason};
-use crate::image::Tag;
+use super::facts::{Brief, Need};
+use super::reason::{Counts, Reason, Rejection};
+use crate::image::{Digest, Tag};
 
 /// A version that Tagboat wrote and someone took out again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// The tag that is not to come back.
     pub tag: Tag,
+    /// The digest that is not to come back, where the tag is followed by digest; without one, no digest of the tag is.
+    pub digest: Option<Digest>,
     /// The commit that wrote it, shortened, for messages.
     pub commit: String,
 }
@@ -30,6 +34,8 @@ pub enum Decision {
     },
     /// No tag satisfies the policy.
     NoCandidate(Counts),
+    /// It cannot be decided before these facts are learned.
+    Wanting(Need),
 }
 
 /// Why a site is left as it is.
@@ -58,13 +64,14 @@ pub enum Keep {
 }
 
 impl Decision {
-    /// Returns the kind of decision as machines read it: `move`, `no-candidate`, or why the site is kept, such as `up-to-date`.
+    /// Returns the kind of decision as machines read it: `move`, `no-candidate`, `wanting`, or why the site is kept, such as `up-to-date`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Keep(keep) => keep.code(),
             Self::Move { .. } => "move",
             Self::NoCandidate(_) => "no-candidate",
+            Self::Wanting(_) => "wanting",
         }
     }
 }
@@ -90,6 +97,7 @@ impl fmt::Display for Decision {
             Self::Keep(keep) => write!(f, "{keep}"),
             Self::Move { to } => write!(f, "move to {to}"),
             Self::NoCandidate(counts) => write!(f, "no tag satisfies the policy ({counts})"),
+            Self::Wanting(need) => write!(f, "not decided before {need} has been asked for"),
         }
     }
 }
@@ -100,7 +108,7 @@ impl fmt::Display for Keep {
             Self::UpToDate => f.write_str("up to date"),
             Self::Ahead { best } => write!(f, "ahead of the policy, whose best tag is {best}"),
             Self::Held { best, hold } => {
-                write!(f, "held: {} was taken out again after commit {} wrote it", hold.tag, hold.commit)?;
+                write!(f, "{}", Rejection::Held { tag: hold.tag.as_str(), commit: &hold.commit })?;
                 if *best == hold.tag { Ok(()) } else { write!(f, ", and {best} is not newer") }
             }
             Self::Unordered => f.write_str("the current tag cannot be ordered, so nothing can be said to be newer"),
@@ -115,8 +123,29 @@ impl fmt::Display for Keep {
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
+    /// When the decision changes by itself, if that can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// A verdict for every tag, newest first; tags that cannot be ordered come last.
     pub verdicts: Vec<Verdict>,
+}
+
+/// A tag that is chosen once it is old enough, if nothing else comes before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The tag.
+    #[serde(serialize_with = "as_text")]
+    pub tag: Tag,
+    /// In how long.
+    #[serde(rename = "after_seconds", serialize_with = "as_seconds")]
+    pub after: Duration,
+}
+
+/// Shows `1.4.3 in 2d21h`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.tag, Brief(self.after))
+    }
 }
 
 /// What became of one tag.
@@ -173,6 +202,7 @@ impl Serialize for Decision {
             Self::Move { to } => fields.serialize_field("to", to.as_str())?,
             Self::Keep(Keep::Ahead { best } | Keep::Held { best, .. }) => fields.serialize_field("best", best.as_str())?,
             Self::NoCandidate(counts) => fields.serialize_field("counts", counts)?,
+            Self::Wanting(need) => fields.serialize_field("need", need)?,
             Self::Keep(_) => {}
         }
         fields.end()
@@ -192,4 +222,12 @@ impl Serialize for Verdict {
         fields.serialize_field("text", &self.outcome.to_string())?;
         fields.end()
     }
+}
+
+fn as_text<S: Serializer>(tag: &Tag, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(tag.as_str())
+}
+
+fn as_seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(span.as_secs())
 }

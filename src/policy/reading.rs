@@ -8,7 +8,7 @@ mod rest;
 
 use std::fmt;
 
-use super::words;
+use super::words::{self, Named};
 use rest::Rest;
 
 /// A tag taken apart.
@@ -43,6 +43,8 @@ pub enum Unreadable {
     Commit,
     /// A bare number of six digits or more, no date: a commit, a build or a time, who knows.
     Serial,
+    /// It is built from a change that is only proposed: `pr-123`.
+    Request,
     /// More than one reading is possible, or characters are left over: `1.2.3-`, `pg15-2.14.1`, `0z1b2c3`.
     Unclear,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Unreadable {
             Self::NoNumber => "not a version: it has no number",
             Self::Commit => "not a version: it reads as a commit or digest",
             Self::Serial => "not a version: a bare number of six or more digits may be a commit, a build or a time",
+            Self::Request => "not a version: it reads as a pull request",
             Self::Unclear => "not a version: it can be read in more than one way",
         })
     }
@@ -78,11 +81,20 @@ impl<'a> Reading<'a> {
         }
         let rest = if end == bytes.len() { Rest::default() } else { Rest::of(text, end)? };
         let reading = Self { prefix: &text[..prefix], numbers: &text[prefix..end], parts, small, scheme, rest };
-        // `pg15-2.14.1`: which of the two is the version?
-        if rest.build.contains('.') && prefix > 0 && !is_v(reading.prefix) && bytes[prefix - 1].is_ascii_alphabetic() {
+        if prefix > 0 && !is_v(reading.prefix) && has_second_version(&reading) {
             return Err(Unreadable::Unclear);
         }
         Ok(reading)
+    }
+
+    /// Takes a text apart whose numbers, of a form known beforehand, stand from `prefix` to `end`.
+    ///
+    /// # Errors
+    /// If what stands behind them can be read in more than one way.
+    pub(super) fn around(text: &'a str, prefix: usize, end: usize) -> Result<Self, Unreadable> {
+        let rest = if end == text.len() { Rest::default() } else { Rest::of(text, end)? };
+        let (before, numbers) = (&text[..prefix], &text[prefix..end]);
+        Ok(Self { prefix: before, numbers, parts: 1, small: None, scheme: Scheme::Date, rest })
     }
 
     /// Returns what stands before the numbers, with its separator: ``, `v`, `release-`.
@@ -173,8 +185,10 @@ fn prefix_length(text: &str) -> Result<usize, Unreadable> {
     let is_end = |c: char| !c.is_ascii_alphabetic();
     let word = prefix.trim_end_matches(is_end);
     let word = word.rsplit(is_end).next().unwrap_or(word);
-    if words::is_commit_word(word) {
-        return Err(Unreadable::Commit);
+    match words::named(word) {
+        Some(Named::Commit) => return Err(Unreadable::Commit),
+        Some(Named::Request) => return Err(Unreadable::Request),
+        None => {}
     }
     // `main-abc1234`: a word glued to the number belongs to the number, unless it is the only one or a `v`.
     let glued = prefix.ends_with(word);
@@ -187,9 +201,26 @@ fn prefix_length(text: &str) -> Result<usize, Unreadable> {
 /// Returns how many bytes an architecture in front takes, with its separator: `amd64-`.
 fn architecture_length(text: &str) -> usize {
     match text.split_once(['-', '_']) {
+        // The one whose name has a separator in it.
+        Some(("x86", after)) if after.starts_with("64-") || after.starts_with("64_") => "x86_64-".len(),
         Some((first, _)) if words::is_architecture(first) => first.len() + 1,
         _ => 0,
     }
+}
+
+/// Says whether behind a first version, which a word names, there is a second: `pg15-2.14.1`, `ubuntu-22.04-1.2.3`, `alpine3.19-v17.5.0`.
+///
+/// Which of the two is that of the image? Only behind `version-` and `release-` it is the first.
+fn has_second_version(reading: &Reading<'_>) -> bool {
+    let (prefix, rest) = (reading.prefix, &reading.rest);
+    let word = prefix.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    let named = word.len() == prefix.len() || words::is_base_system(word) || (reading.parts > 1 && !words::is_version_word(word));
+    let is_version = |segment: &str| {
+        let number = segment.strip_prefix('v').unwrap_or(segment);
+        number.contains('.') && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    };
+    let mut segments = rest.build.split(['-', '_']).chain(rest.variant.split(['-', '_'])).chain(rest.tail.split(['-', '_']));
+    named && segments.any(is_version)
 }
 
 /// Says whether a commit hash stands at `start`, or at the word that is glued to it.

@@ -1,30 +1,71 @@
 //! Why a tag is not taken: as borrowed facts while deciding, as code and words for people and machines.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use super::Step;
+use super::facts::{Brief, Wanted};
 use super::range::Range;
 use super::reading::{Scheme, Unreadable};
+use crate::image::Platform;
 
 /// Why a tag is not taken, borrowed from the tag, the site and the policy so that it costs nothing unless it is told.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rejection<'a> {
-    Excluded { pattern: &'a str },
+    Excluded {
+        pattern: &'a str,
+    },
     Filter,
     Unreadable(Unreadable),
     NotSemver,
     NotANumber(&'a str),
-    Scheme { found: Scheme, wanted: Scheme },
-    Prefix { found: &'a str, wanted: &'a str },
-    Variant { found: &'a str, wanted: Option<&'a str> },
-    Build { found: &'a str, wanted: &'a str },
-    Precision { found: usize, wanted: usize },
-    Step { needed: Step, allowed: Step },
+    Empty,
+    Form,
+    NoSuchDate,
+    Followed(&'a str),
+    Scheme {
+        found: Scheme,
+        wanted: Scheme,
+    },
+    Prefix {
+        found: &'a str,
+        wanted: &'a str,
+    },
+    Variant {
+        found: &'a str,
+        wanted: Option<&'a str>,
+    },
+    Build {
+        found: &'a str,
+        wanted: &'a str,
+    },
+    Precision {
+        found: usize,
+        wanted: usize,
+    },
+    Step {
+        needed: Step,
+        allowed: Step,
+    },
     Range(&'a Range),
     Prerelease(&'a str),
-    Older { than: &'a str },
+    /// The fact was not asked for yet: the tag is neither taken nor rejected.
+    Unlearned(Wanted),
+    Unknown(Wanted),
+    Young {
+        age: Duration,
+        min_age: Duration,
+    },
+    Platform(&'a Platform),
+    Older {
+        than: &'a str,
+    },
+    Held {
+        tag: &'a str,
+        commit: &'a str,
+    },
 }
 
 /// What kind of reason keeps a tag from being taken.
@@ -38,6 +79,12 @@ pub enum Code {
     NotAVersion,
     /// It is not a number.
     NotANumber,
+    /// `extract` makes an empty text of it.
+    Empty,
+    /// It is not of the calendar version's form, or of a date that does not exist.
+    Form,
+    /// It is not the tag that is followed.
+    Followed,
     /// It is a date where the site has a version, or the other way round.
     Scheme,
     /// Its prefix is not the site's.
@@ -54,17 +101,28 @@ pub enum Code {
     Range,
     /// It is a prerelease that is not allowed.
     Prerelease,
+    /// A fact that the policy needs is not known of it.
+    Unknown,
+    /// It has not been there for as long as `min_age` says.
+    Young,
+    /// It is not for one of the platforms.
+    Platform,
     /// It is older than the current tag.
     Older,
+    /// Someone took it out again, or it is not newer than what someone took out.
+    Held,
 }
 
 impl Code {
     /// All codes, in the order in which tags are checked.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::Excluded,
         Self::Filter,
         Self::NotAVersion,
         Self::NotANumber,
+        Self::Empty,
+        Self::Form,
+        Self::Followed,
         Self::Scheme,
         Self::Prefix,
         Self::Variant,
@@ -73,7 +131,11 @@ impl Code {
         Self::Step,
         Self::Range,
         Self::Prerelease,
+        Self::Unknown,
+        Self::Young,
+        Self::Platform,
         Self::Older,
+        Self::Held,
     ];
 
     /// Returns the code as machines read it: `not-a-version`.
@@ -84,6 +146,9 @@ impl Code {
             Self::Filter => "filter",
             Self::NotAVersion => "not-a-version",
             Self::NotANumber => "not-a-number",
+            Self::Empty => "empty",
+            Self::Form => "form",
+            Self::Followed => "followed",
             Self::Scheme => "scheme",
             Self::Prefix => "prefix",
             Self::Variant => "variant",
@@ -92,7 +157,11 @@ impl Code {
             Self::Step => "step",
             Self::Range => "range",
             Self::Prerelease => "prerelease",
+            Self::Unknown => "unknown",
+            Self::Young => "young",
+            Self::Platform => "platform",
             Self::Older => "older",
+            Self::Held => "held",
         }
     }
 
@@ -103,6 +172,9 @@ impl Code {
             Self::Filter => "not matching the filter",
             Self::NotAVersion => "without a readable version",
             Self::NotANumber => "without a number",
+            Self::Empty => "with nothing to compare",
+            Self::Form => "of another form",
+            Self::Followed => "not the tag that is followed",
             Self::Scheme => "with a date for a version or a version for a date",
             Self::Prefix => "with another prefix",
             Self::Variant => "of another variant",
@@ -111,7 +183,11 @@ impl Code {
             Self::Step => "beyond the step",
             Self::Range => "outside the range",
             Self::Prerelease => "prereleases",
+            Self::Unknown => "of which too little is known",
+            Self::Young => "too young",
+            Self::Platform => "without a platform",
             Self::Older => "older",
+            Self::Held => "held",
         }
     }
 }
@@ -123,6 +199,9 @@ impl Rejection<'_> {
             Self::Filter => Code::Filter,
             Self::Unreadable(_) | Self::NotSemver => Code::NotAVersion,
             Self::NotANumber(_) => Code::NotANumber,
+            Self::Empty => Code::Empty,
+            Self::Form | Self::NoSuchDate => Code::Form,
+            Self::Followed(_) => Code::Followed,
             Self::Scheme { .. } => Code::Scheme,
             Self::Prefix { .. } => Code::Prefix,
             Self::Variant { .. } => Code::Variant,
@@ -131,7 +210,11 @@ impl Rejection<'_> {
             Self::Step { .. } => Code::Step,
             Self::Range(_) => Code::Range,
             Self::Prerelease(_) => Code::Prerelease,
+            Self::Unlearned(_) | Self::Unknown(_) => Code::Unknown,
+            Self::Young { .. } => Code::Young,
+            Self::Platform(_) => Code::Platform,
             Self::Older { .. } => Code::Older,
+            Self::Held { .. } => Code::Held,
         }
     }
 }
@@ -145,6 +228,10 @@ impl fmt::Display for Rejection<'_> {
             Self::Unreadable(why) => write!(f, "{why}"),
             Self::NotSemver => f.write_str("not a semantic version"),
             Self::NotANumber(text) => write!(f, "{} is not a number", if text.is_empty() { "an empty text" } else { text }),
+            Self::Empty => f.write_str("extract leaves nothing of it"),
+            Self::Form => f.write_str("not of the form"),
+            Self::NoSuchDate => f.write_str("a date that does not exist"),
+            Self::Followed(tag) => write!(f, "not {tag}, which is followed"),
             Self::Scheme { found: Scheme::Date, wanted: Scheme::Version } => f.write_str("a date, not a version"),
             Self::Scheme { found: Scheme::Version, wanted: Scheme::Date } => f.write_str("a version, but the site has a date"),
             Self::Scheme { .. } => f.write_str("a date of another form than the site's"),
@@ -158,7 +245,12 @@ impl fmt::Display for Rejection<'_> {
             Self::Step { needed, allowed } => write!(f, "{needed} step, update = \"{allowed}\""),
             Self::Range(range) => write!(f, "not in range {range}"),
             Self::Prerelease(prerelease) => write!(f, "prerelease {prerelease} not allowed"),
+            Self::Unlearned(what) => write!(f, "its {what} {} not been asked for", if *what == Wanted::Platforms { "have" } else { "has" }),
+            Self::Unknown(what) => write!(f, "its {what} {} not known", if *what == Wanted::Platforms { "are" } else { "is" }),
+            Self::Young { age, min_age } => write!(f, "seen {} ago, min_age {}", Brief(*age), Brief(*min_age)),
+            Self::Platform(platform) => write!(f, "no {platform}"),
             Self::Older { than } => write!(f, "older than {than}"),
+            Self::Held { tag, commit } => write!(f, "held: {tag} was taken out again after commit {commit} wrote it"),
         }
     }
 }
@@ -168,6 +260,7 @@ impl fmt::Display for Rejection<'_> {
 pub struct Reason {
     code: Code,
     text: String,
+    ends_in: Option<Duration>,
 }
 
 impl Reason {
@@ -182,11 +275,21 @@ impl Reason {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// Returns in how long it ends by itself: a tag that is too young gets older.
+    #[must_use]
+    pub fn ends_in(&self) -> Option<Duration> {
+        self.ends_in
+    }
 }
 
 impl From<&Rejection<'_>> for Reason {
     fn from(rejection: &Rejection<'_>) -> Self {
-        Self { code: rejection.code(), text: rejection.to_string() }
+        let ends_in = match rejection {
+            Rejection::Young { age, min_age } => Some(min_age.saturating_sub(*age)),
+            _ => None,
+        };
+        Self { code: rejection.code(), text: rejection.to_string(), ends_in }
     }
 }
 

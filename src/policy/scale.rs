@@ -1,8 +1,11 @@
 //! What an order has to answer, so that one piece of code can decide under all of them.
 //!
-//! One file an order: versions as tags are read (`semver`, `update`), versions as Flux reads them (`strict`), numbers, and
-//! text. A new order that compares tags by their text is a new file here and a variant of [`Compiled`].
+//! One file an order: versions as tags are read (`semver`, `update`), versions as Flux reads them (`strict`), calendar
+//! versions, numbers, text, and times. A new order that compares tags is a new file here and a variant of [`Compiled`].
 
+mod calendar;
+mod line;
+mod newest;
 mod numeric;
 mod strict;
 mod text;
@@ -11,10 +14,14 @@ mod version;
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-use super::Direction;
 use super::decision::Keep;
 use super::reason::Rejection;
+use super::{Direction, Moment};
+use crate::image::Tag;
 
+pub(super) use calendar::Calendar;
+pub(super) use line::Line;
+pub(super) use newest::Newest;
 pub(super) use numeric::Numeric;
 pub(super) use strict::Strict;
 pub(super) use text::Text;
@@ -62,8 +69,12 @@ pub(super) trait Scale {
 pub(super) enum Compiled {
     Versions(Versions),
     Strict(Strict),
+    Calendar(Calendar),
     Numeric(Numeric),
     Text(Text),
+    Newest(Moment),
+    /// No order at all: this tag alone, wherever it points.
+    Follow(Tag),
 }
 
 impl Direction {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use regex::{Captures, Regex};
+use regex::{CaptureLocations, Regex};
 
 /// A checked template.
 #[derive(Clone, Debug)]
@@ -52,9 +52,9 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Lays the template over one match; a group that took no part is empty.
-    pub(super) fn expand<'a>(&self, captures: &Captures<'a>) -> Cow<'a, str> {
-        let group = |index: &usize| captures.get(*index).map_or("", |found| found.as_str());
+    /// Lays the template over the match of `filter` that `found` holds the places of; a group that took no part is empty.
+    pub(super) fn expand<'a>(&self, text: &'a str, found: &CaptureLocations) -> Cow<'a, str> {
+        let group = |index: &usize| found.get(*index).and_then(|(start, end)| text.get(start..end)).unwrap_or("");
         match self.0.as_slice() {
             [Piece::Group(index)] => Cow::Borrowed(group(index)),
             pieces => pieces
@@ -112,7 +112,9 @@ mod tests {
 
     fn expand(filter: &str, template: &str, tag: &str) -> String {
         let filter = Regex::new(filter).unwrap();
-        Template::parse(template, &filter).unwrap().expand(&filter.captures(tag).unwrap()).into_owned()
+        let mut found = filter.capture_locations();
+        filter.captures_read(&mut found, tag).unwrap();
+        Template::parse(template, &filter).unwrap().expand(tag, &found).into_owned()
     }
 
     #[test]

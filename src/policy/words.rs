@@ -33,7 +33,8 @@ fn lower_case(word: &str) -> Option<([u8; LONGEST], usize)> {
 pub(super) fn prerelease(word: &str, numbered: bool) -> Option<Kind> {
     let (buffer, length) = lower_case(word)?;
     let (maturity, name) = match &buffer[..length] {
-        b"dev" | b"devel" => (STREAM, "dev"),
+        // Not `devel`: in `12.4.1-cudnn-devel-ubuntu22.04` it is an image with compilers.
+        b"dev" => (STREAM, "dev"),
         b"nightly" => (STREAM, "nightly"),
         b"snapshot" => (STREAM, "snapshot"),
         b"canary" => (STREAM, "canary"),
@@ -76,6 +77,7 @@ pub(super) fn is_build(word: &str) -> bool {
                 | b"sp"
                 | b"u"
                 | b"update"
+                | b"cu"
         )
     })
 }
@@ -165,9 +167,28 @@ pub(super) fn is_architecture(segment: &str) -> bool {
     })
 }
 
-/// Says whether `word` before a number says that the number is a commit or a digest.
-pub(super) fn is_commit_word(word: &str) -> bool {
-    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"sha" | b"git" | b"commit" | b"gitsha"))
+/// What a word before a number says that the number is, where it is no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A commit or a digest.
+    Commit,
+    /// The number of a proposed change.
+    Request,
+}
+
+/// Returns what `word` before a number says that the number is, where it is no version.
+pub(super) fn named(word: &str) -> Option<Named> {
+    let (buffer, length) = lower_case(word)?;
+    match &buffer[..length] {
+        b"sha" | b"git" | b"commit" | b"gitsha" => Some(Named::Commit),
+        b"pr" | b"mr" | b"pull" => Some(Named::Request),
+        _ => None,
+    }
+}
+
+/// Says whether `word` before a number says that the number is the version of the image itself.
+pub(super) fn is_version_word(word: &str) -> bool {
+    lower_case(word).is_some_and(|(buffer, length)| matches!(&buffer[..length], b"version" | b"release" | b"ver" | b"rel" | b"v"))
 }
 
 /// Says whether `segment` reads as an abbreviated or whole commit hash (also as `git describe` writes it, with a `g` before it).

@@ -1,6 +1,7 @@
 //! Whole passes, seen from outside: tags in, commits out.
 
 mod daemon;
+mod facts;
 mod faults;
 mod holds;
 mod pass;

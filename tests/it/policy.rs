@@ -1,8 +1,14 @@
 //! Tests of the policy module as its users see it.
 
+mod argocd_keel;
+mod calver;
+mod corpus;
 mod explaining;
+mod facts;
 mod flux;
+mod hostile;
 mod mistakes;
+mod naive;
 mod properties;
 mod reading;
 mod renovate;
@@ -21,7 +27,7 @@ fn tag(text: &str) -> Tag {
 }
 
 fn hold(text: &str) -> Hold {
-    Hold { tag: tag(text), commit: "abc1234".into() }
+    Hold { tag: tag(text), digest: None, commit: "abc1234".into() }
 }
 
 fn semver(range: &str) -> Config {
@@ -55,7 +61,7 @@ fn policy(config: Config) -> Policy {
 
 fn decide(config: Config, list: &str, current: Option<&str>, hold: Option<&Hold>) -> Decision {
     let (list, current) = (tags(list), current.map(tag));
-    policy(config).decide(&Question { tags: &list, current: current.as_ref(), hold })
+    policy(config).decide(&Question { current: current.as_ref(), hold, ..Question::of(&list) })
 }
 
 /// The tag that is written, or the code of why none is.
@@ -72,6 +78,6 @@ fn best(config: Config, list: &str) -> Option<String> {
     match decide(config, list, None, None) {
         Decision::Move { to } => Some(to.to_string()),
         Decision::NoCandidate(_) => None,
-        other @ Decision::Keep(_) => panic!("{other:?}"),
+        other @ (Decision::Keep(_) | Decision::Wanting(_)) => panic!("{other:?}"),
     }
 }

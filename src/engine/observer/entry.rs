@@ -1,6 +1,6 @@
 //! A repository on the watch list, and what is told about its failures and its host's.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{Observed, jittered};
 use crate::engine::edges::Edge;
 use crate::engine::status::Listings;
 use crate::error::{Classified, Verdict, chain};
-use crate::image::{Repository, TagList};
+use crate::image::{Digest, Repository, Tag, TagList};
 use crate::registry::{self, Listing};
 use crate::retry::Backoff;
 
@@ -54,6 +54,8 @@ pub(super) struct Entry {
     pub(super) observed: Observed,
     /// The last good listing of this run: what spares work the next time.
     pub(super) listing: Option<Listing>,
+    /// What the tags that are followed by digest point to, as far as it could be learned.
+    pub(super) followed: BTreeMap<Tag, Digest>,
     /// The generation in which `observed` last changed.
     pub(super) changed: u64,
     /// When it is to be listed next; none while it is queued or being listed.
@@ -100,11 +102,12 @@ impl Host {
 
 impl Entry {
     pub(super) fn new(interval: Duration, tags: Option<TagList>, now: Instant) -> Self {
-        let observed = Observed { tags, failure: None };
+        let observed = Observed { tags, ..Observed::default() };
         Self {
             interval,
             observed,
             listing: None,
+            followed: BTreeMap::new(),
             changed: 0,
             due: Some(now),
             asked: false,
@@ -157,7 +160,7 @@ impl Entry {
             tracing::warn!(%registry, %repository, count, "the registry lists what cannot be tags; these are left out");
         }
         // An unchanged listing comes back as the one that was known, so that it takes no second place in memory.
-        self.observed = Observed { tags: Some(listing.tags().clone()), failure: None };
+        self.observed = Observed { tags: Some(listing.tags().clone()), digests: self.followed.clone(), failure: None };
         self.listing = Some(listing);
         self.listings.succeeded();
     }

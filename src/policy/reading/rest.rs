@@ -49,7 +49,7 @@ impl<'a> Rest<'a> {
                 return Err(Unreadable::Unclear);
             }
             let number_follows = bytes.get(to + 1).is_some_and(u8::is_ascii_digit);
-            let field = rest.place(shape(segment, number_follows), last);
+            let field = rest.place(shape(segment, number_follows), segment, last);
             if last != Some(field) {
                 begin = from;
             }
@@ -61,14 +61,16 @@ impl<'a> Rest<'a> {
     }
 
     /// Says which field a segment belongs to, given the field of the one before it.
-    fn place(&self, shape: Shape, last: Option<Field>) -> Field {
+    fn place(&self, shape: Shape, segment: &str, last: Option<Field>) -> Field {
         if last == Some(Field::Tail) {
             return Field::Tail;
         }
         let lengthens_prerelease = last == Some(Field::Prerelease) && !has_digit(self.prerelease);
         match shape {
             Shape::Number | Shape::Commit if lengthens_prerelease => Field::Prerelease,
-            Shape::Number if last == Some(Field::Build) => Field::Build,
+            // `r0-ls300` counts twice, and so does Java's `u432-b06`, which is no beta.
+            Shape::Number | Shape::Build if last == Some(Field::Build) => Field::Build,
+            Shape::Prerelease if last == Some(Field::Build) && is_java_build(segment) => Field::Build,
             Shape::Prerelease if self.prerelease.is_empty() && self.build.is_empty() => Field::Prerelease,
             Shape::Number if last == Some(Field::Variant) => Field::Variant,
             Shape::Build | Shape::Number if self.build.is_empty() => Field::Build,
@@ -101,7 +103,19 @@ fn shape(segment: &str, number_follows: bool) -> Shape {
         return Shape::Prerelease;
     }
     let counts = if after.is_empty() { number_follows } else { is_dotted_number(after.trim_start_matches('.')) };
-    if counts && words::is_build(word) { Shape::Build } else { Shape::Word }
+    let is_build = if counts { words::is_build(word) } else { is_distribution_build(segment) };
+    if is_build { Shape::Build } else { Shape::Word }
+}
+
+/// `k3s1`, `rke2r1`: the builds of two Kubernetes distributions whose names have digits.
+fn is_distribution_build(segment: &str) -> bool {
+    let number = segment.strip_prefix("k3s").or_else(|| segment.strip_prefix("rke2r"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `b06`, behind an update as in `8u432-b06`.
+fn is_java_build(segment: &str) -> bool {
+    segment.strip_prefix('b').is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// `rc1`, `b2`, `u212`, `lts`: what may follow numbers without a separator.

@@ -91,7 +91,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "5 images, 2 environments, 10 registries, 5 webhooks");
+    assert_eq!(settings.summary(), "8 images, 2 environments, 10 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -155,6 +155,22 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     assert_eq!((api.environments.as_slice(), api.interval), (&["prod".to_owned()][..], Some(Duration::from_secs(60))));
     let paths = api.paths.as_ref().unwrap();
     assert!(paths.accept("clusters/prod/api/a.yaml") && !paths.accept("clusters/prod/b.yaml"));
+    let policies: Vec<String> = settings.engine.images.iter().map(|image| image.policy.to_string()).collect();
+    assert_eq!(
+        policies,
+        [
+            "semver ^1.4",
+            "update minor",
+            "numeric ascending",
+            "alphabetical ascending",
+            "calver YYYY.0M.0D",
+            "newest pushed",
+            "digest stable",
+            "semver >=6.0.0 <7.0.0 strict"
+        ]
+    );
+    let pins: Vec<bool> = settings.engine.images.iter().map(|image| image.policy.pins()).collect();
+    assert_eq!(pins, [false, true, false, false, false, false, true, false]);
 }
 
 #[test]

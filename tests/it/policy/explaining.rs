@@ -4,9 +4,9 @@ use tagboat::policy::{Config, Decision, Direction::*, Keep, Policy, Question, St
 
 use super::{alphabetical, filtered, hold, numeric, policy, semver, strict, tag, tags, update};
 
-fn explain(policy: &Policy, list: &str, current: Option<&str>) -> Vec<String> {
+pub(super) fn explain(policy: &Policy, list: &str, current: Option<&str>) -> Vec<String> {
     let (list, current) = (tags(list), current.map(tag));
-    let explanation = policy.explain(&Question { tags: &list, current: current.as_ref(), hold: None });
+    let explanation = policy.explain(&Question { current: current.as_ref(), ..Question::of(&list) });
     explanation.verdicts.iter().map(|v| format!("{}: {}", v.tag, v.outcome)).collect()
 }
 
@@ -94,7 +94,7 @@ fn decisions_in_words() {
 fn explanations_for_machines() {
     let (list, current) = (tags("r5 r6 x"), tag("r5"));
     let explanation =
-        policy(filtered("^r(.*)$", "$1", numeric(Ascending))).explain(&Question { tags: &list, current: Some(&current), hold: None });
+        policy(filtered("^r(.*)$", "$1", numeric(Ascending))).explain(&Question { current: Some(&current), ..Question::of(&list) });
     assert_eq!(
         serde_json::to_value(&explanation).unwrap(),
         serde_json::json!({

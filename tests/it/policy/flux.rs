@@ -1,11 +1,14 @@
-//! Flux's policy cases (field/flux.md 3.1 to 3.3) with the strict reading.
+//! Flux's policy cases (field/flux.md 3.1 to 3.3) with the strict reading; comments give the number of a case there.
 //!
-//! Where an outcome differs from Flux's, the row says why.
+//! Where an outcome differs from Flux's, the row says why. Case 27 is beside the code that reads versions, 26 among the
+//! mistakes; 29 is about what Flux shows, not what it chooses.
 
-use tagboat::policy::{Direction::*, Range};
+use tagboat::image::Reference;
+use tagboat::policy::{Direction::*, Policy, Range};
 
 use super::{alphabetical, best, filtered, numeric, policy, strict};
 
+/// Their cases 1 and 2, and the ranges of 3.2 that are valid or not.
 #[test]
 fn ranges_that_flux_accepts_and_refuses() {
     for good in [
@@ -33,6 +36,15 @@ fn ranges_that_flux_accepts_and_refuses() {
         "01.02.03",
         "^1||^2",
         "*-0",
+        // Hyphen ranges are rewritten as text, which leaves a space behind them and none before them.
+        "1 - 2>1.5",
+        "1 - 2 1.1 - 1.9",
+        "^1 || 1.2 - 1.4",
+        "^1||v1.2 - 1.4",
+        "1 - 2||3.1",
+        // What follows a wildcard is not looked at.
+        "1.x.xx",
+        "*.18446744073709551616",
     ] {
         assert!(Range::parse(good).is_ok(), "{good}: {:?}", Range::parse(good));
     }
@@ -73,6 +85,14 @@ fn ranges_that_flux_accepts_and_refuses() {
         "é",
         "1.é",
         "1.2.3-é",
+        "=1.0 1.2 - 1.4",
+        "^1||1.2 - 1.4",
+        "1 - 2.1||3.1.0",
+        "xx",
+        "1.xx",
+        "1 - 2x",
+        // Flux takes this for `>=1 || 2.1 <=3`, which nobody means who writes it.
+        "1||2.1 - 3",
     ] {
         assert!(Range::parse(bad).is_err(), "{bad}");
     }
@@ -82,14 +102,14 @@ fn ranges_that_flux_accepts_and_refuses() {
 #[test]
 fn semver_policies() {
     for (range, list, expected) in [
-        ("1.0.x", "1.0.0 1.0.0.1 1.0.0p 1.0.1 1.2.0 0.1.0", Some("1.0.1")),
-        ("1.0.x", "v1.2.3 v1.0.0 v0.1.0", Some("v1.0.0")),
-        ("1.0.x", "b1.2.3 b1.0.0", None),
-        ("1.0.x", "", None),
-        ("1.0.x", "1.2.0", None),
-        ("v1.0.x", "1.0.0 2.0.0 1.0.1 1.2.0", Some("1.0.1")),
-        ("1.0.x", "v1.0.0 v2.0.0 v1.0.1 v1.2.0", Some("v1.0.1")),
-        ("1.0.x", "0.1.0 0.1.1 0.2.0 1.0.0 1.0.1 1.0.2 1.1.0-alpha", Some("1.0.2")),
+        ("1.0.x", "1.0.0 1.0.0.1 1.0.0p 1.0.1 1.2.0 0.1.0", Some("1.0.1")), // 3
+        ("1.0.x", "v1.2.3 v1.0.0 v0.1.0", Some("v1.0.0")),                  // 4
+        ("1.0.x", "b1.2.3 b1.0.0", None),                                   // 5
+        ("1.0.x", "", None),                                                // 6
+        ("1.0.x", "1.2.0", None),                                           // 6
+        ("v1.0.x", "1.0.0 2.0.0 1.0.1 1.2.0", Some("1.0.1")),               // 7
+        ("1.0.x", "v1.0.0 v2.0.0 v1.0.1 v1.2.0", Some("v1.0.1")),           // 7
+        ("1.0.x", "0.1.0 0.1.1 0.2.0 1.0.0 1.0.1 1.0.2 1.1.0-alpha", Some("1.0.2")), // 8
         // 3.3: their extra runs.
         (">=1.0.0", "2021.12.1 2022.04.1 2022.4.1", Some("2022.4.1")), // the first of a tie in descending byte order, as 2.1 rule 4 has it
         (">=1.0.0", "1.0.0-alpine3.18 1.0.0", Some("1.0.0")),
@@ -117,15 +137,17 @@ fn semver_policies() {
 #[test]
 fn alphabetical_policies() {
     for (direction, list, expected) in [
-        (Ascending, "16.04 16.04.1 16.10 20.04 20.10", Some("20.10")),
-        (Descending, "16.04 16.04.1 16.10 20.04 20.10", Some("16.04")),
-        (Ascending, "xenial yakkety zesty artful bionic", Some("zesty")),
-        (Descending, "xenial yakkety zesty artful bionic", Some("artful")),
-        (Ascending, "1606234201 1606364286 1606334092 1606334284 1606334201", Some("1606364286")),
-        (Ascending, "rel-1606234201 rel-1606364286 rel-1606334092", Some("rel-1606364286")),
+        (Ascending, "16.04 16.04.1 16.10 20.04 20.10", Some("20.10")),      // 9
+        (Descending, "16.04 16.04.1 16.10 20.04 20.10", Some("16.04")),     // 9
+        (Ascending, "xenial yakkety zesty artful bionic", Some("zesty")),   // 10
+        (Descending, "xenial yakkety zesty artful bionic", Some("artful")), // 10
+        (Ascending, "1606234201 1606364286 1606334092 1606334284 1606334201", Some("1606364286")), // 11
+        (Ascending, "rel-1606234201 rel-1606364286 rel-1606334092", Some("rel-1606364286")), // 12
+        // 12
         (Ascending, "2021-01-08T21-18-21Z 2020-05-08T21-18-21Z 2023-05-08T00-20-00Z 1990-01-08T00-20-00Z", Some("2023-05-08T00-20-00Z")),
         (Descending, "2021-01-08T21-18-21Z 2020-05-08T21-18-21Z 2023-05-08T00-20-00Z 1990-01-08T00-20-00Z", Some("1990-01-08T00-20-00Z")),
-        (Ascending, "", None),
+        (Ascending, "", None), // 13
+        // 3.3
         (Ascending, "9 10", Some("9")),
         (Ascending, "a B", Some("a")),
         (Ascending, "a Z 9", Some("a")),
@@ -138,16 +160,16 @@ fn alphabetical_policies() {
 #[test]
 fn numeric_policies() {
     for (direction, list, expected) in [
-        (Ascending, "n-62 n-88 n73 n72 n15 n16 n15 n29 n-33 n-91", Some("n73")),
-        (Descending, "n5 n-8 n-78 n25 n70 n-4 n80 n92 n-20 n-24", Some("n-78")),
-        (Ascending, "n40.26961 n53.47333823144817 n48.2 n53.47333823144816 n-7.5", Some("n53.47333823144817")),
-        (Ascending, "", None),
-        // Flux fails the whole policy for one tag that is no number; here that tag is rejected and the others stand.
+        (Ascending, "n-62 n-88 n73 n72 n15 n16 n15 n29 n-33 n-91", Some("n73")), // 14
+        (Descending, "n5 n-8 n-78 n25 n70 n-4 n80 n92 n-20 n-24", Some("n-78")), // 15
+        (Ascending, "n40.26961 n53.47333823144817 n48.2 n53.47333823144816 n-7.5", Some("n53.47333823144817")), // 16
+        (Ascending, "", None),                                                   // 17
+        // 17: Flux fails the whole policy for one tag that is no number; here that tag is rejected and the others stand.
         (Ascending, "n0 n1a nb", Some("n0")),
         (Ascending, "n123 nabc", Some("n123")),
         (Ascending, "nb", None),
         (Ascending, "n9 n10", Some("n10")),
-        // Flux refuses `5e12345` and takes `1e10`: both are commit hashes, and neither is a number here. The same for `nan` and `inf`.
+        // 3.3: Flux refuses `5e12345` and takes `1e10`: both are commit hashes, and neither is a number here. The same for `nan` and `inf`.
         (Ascending, "n5e12345 n1", Some("n1")),
         (Ascending, "nnan n1 n2 n1e10 ninf n0x1p4 n1_000", Some("n2")),
         // Flux compares as floats, where these two are one.
@@ -167,14 +189,14 @@ fn filters_and_templates() {
     let last = || alphabetical(Ascending);
     let debug = "123-1.0.0-debug 123-1.1.0-debug 123-1.2.0 123-1.3.0 124-2.0.0";
     for (filter, extract, config, list, expected) in [
-        ("", "", last(), "a", Some("a")),
-        ("^ver", "", last(), "ver1 ver2 ver3 wer1", Some("ver3")),
-        (r"ver(\d+)", "$1", last(), "ver1 ver2 ver3 rel1", Some("ver3")),
-        (r"^(123-[0-9]+\.[0-9]+\.[a-z0-9]+-debug)", "$1", last(), debug, Some("123-1.1.0-debug")),
-        (r"^(?P<tag>123-[0-9]+\.[0-9]+\.[a-z0-9]+$)", "$tag", last(), debug, Some("123-1.3.0")),
-        ("^test-(.*)$", "$1", strict(">=0.x"), "test-0.1.0 test-0.1.1 dev-0.2.0 1.0.0 1.0.0.1", Some("test-0.1.1")),
-        (r"1.0.0-rc\.(?P<num>[0-9]+)", "$num", numeric(Ascending), "1.0.0-rc.1 1.0.0-rc.2 1.0.0-rc.3 1.0.1-rc.2", Some("1.0.0-rc.3")),
-        ("foo-(?P<word>[a-z]+)", "$word", last(), "foo-aaa foo-zzz foo-ooo bar-bbb", Some("foo-zzz")),
+        ("", "", last(), "a", Some("a")),                                                          // 18
+        ("^ver", "", last(), "ver1 ver2 ver3 wer1", Some("ver3")),                                 // 19
+        (r"ver(\d+)", "$1", last(), "ver1 ver2 ver3 rel1", Some("ver3")),                          // 20
+        (r"^(123-[0-9]+\.[0-9]+\.[a-z0-9]+-debug)", "$1", last(), debug, Some("123-1.1.0-debug")), // 21
+        (r"^(?P<tag>123-[0-9]+\.[0-9]+\.[a-z0-9]+$)", "$tag", last(), debug, Some("123-1.3.0")),   // 22
+        ("^test-(.*)$", "$1", strict(">=0.x"), "test-0.1.0 test-0.1.1 dev-0.2.0 1.0.0 1.0.0.1", Some("test-0.1.1")), // 23
+        (r"1.0.0-rc\.(?P<num>[0-9]+)", "$num", numeric(Ascending), "1.0.0-rc.1 1.0.0-rc.2 1.0.0-rc.3 1.0.1-rc.2", Some("1.0.0-rc.3")), // 24
+        ("foo-(?P<word>[a-z]+)", "$word", last(), "foo-aaa foo-zzz foo-ooo bar-bbb", Some("foo-zzz")), // 25
         // 2.4: two hashes of one second. Flux keeps whichever comes last out of a map; here it is the greatest in byte order.
         (r"^[a-f0-9]+-(\d+)$", "$1", numeric(Ascending), "aa-10 cc-10 bb-10 dd-9", Some("cc-10")),
         // 2.4: a group that took no part is empty, which is no number.
@@ -195,7 +217,7 @@ fn exclusion_lists() {
     for (exclude, list, expected) in samples {
         let config = tagboat::policy::Config { exclude: exclude.iter().map(|&e| e.to_owned()).collect(), ..alphabetical(Ascending) };
         let list = super::tags(list);
-        let explanation = policy(config).explain(&tagboat::policy::Question { tags: &list, current: None, hold: None });
+        let explanation = policy(config).explain(&tagboat::policy::Question::of(&list));
         let mut left: Vec<_> =
             explanation.verdicts.iter().filter(|v| matches!(v.outcome.code(), "chosen" | "eligible")).map(|v| v.tag.as_str()).collect();
         left.sort_unstable();
@@ -284,5 +306,40 @@ fn what_ranges_admit() {
     ] {
         let (parsed, version) = (Range::parse(range).unwrap(), semver::Version::parse(version).unwrap());
         assert_eq!(parsed.matches(&version), expected, "{range} on {version}");
+    }
+}
+
+/// What Masterminds/semver itself answered to ranges and tags made at random near its grammar: which are valid, which tags
+/// are versions, which of them are in the range, and which one Flux takes.
+#[test]
+fn recorded_answers_of_masterminds() {
+    let (mut valid, mut invalid) = (0, 0);
+    for line in include_str!("../../fixtures/policy/strict.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let [range, list, letters, winner] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        if letters == "error" {
+            assert!(Policy::new(strict(range)).is_err(), "{range}");
+            invalid += 1;
+            continue;
+        }
+        valid += 1;
+        let tags = super::tags(list);
+        let explanation = policy(strict(range)).explain(&tagboat::policy::Question::of(&tags));
+        let letter = |tag: &str| match explanation.verdicts.iter().find(|verdict| verdict.tag.as_str() == tag).unwrap().outcome.code() {
+            "chosen" | "eligible" => 'y',
+            "not-a-version" => 'i',
+            _ => 'n',
+        };
+        assert_eq!(list.split(' ').map(letter).collect::<String>(), letters, "{range} on {list}");
+        assert_eq!(best(strict(range), list).as_deref().unwrap_or("-"), winner, "{range} on {list}");
+    }
+    assert!(valid >= 300 && invalid >= 100, "{valid} {invalid}");
+}
+
+/// Their case 35.
+#[test]
+fn references() {
+    for (text, expected) in [("https://x/y", false), ("x/y:baz", true), ("example.com:9999/foo/bar", true)] {
+        // Flux wants a repository there, so that `x/y:baz` is a mistake for it; here it is a reference.
+        assert_eq!(Reference::parse(text).is_ok(), expected, "{text}");
     }
 }

@@ -1,6 +1,8 @@
 //! Mistakes in a policy: all of them, each with its key, its place and what to do.
 
-use tagboat::policy::{Config, ConfigError, Direction::*, Order, Policy, Precision, Prerelease, Step::*, Variant};
+use std::time::Duration;
+
+use tagboat::policy::{Config, ConfigError, Direction::*, Moment, Order, Policy, Precision, Prerelease, Step::*, Variant};
 
 use super::{alphabetical, numeric, semver, strict, update};
 
@@ -33,6 +35,59 @@ fn conditions_that_say_nothing_under_the_order() {
         assert!(errors[0].message.contains(words), "{}", errors[0].message);
     }
     assert_eq!(mistakes(Config { prerelease: kinds(&["foo"]), ..strict("*") }), [], "strictly, any suffix is a prerelease");
+}
+
+#[test]
+fn every_pair_of_an_order_and_a_condition_is_decided() {
+    type Condition = (&'static str, fn(&mut Config));
+    let conditions: [Condition; 11] = [
+        ("filter", |config| config.filter = Some("(x)".into())),
+        ("extract", |config| (config.filter, config.extract) = (Some("(x)".into()), Some("$1".into()))),
+        ("exclude", |config| config.exclude = vec!["x".into()]),
+        ("prerelease", |config| config.prerelease = Prerelease::Any),
+        ("variant", |config| config.variant = Variant::Any),
+        ("precision", |config| config.precision = Precision::Any),
+        ("strict", |config| config.strict = true),
+        ("min_age", |config| config.min_age = Some(Duration::from_secs(1))),
+        ("platforms", |config| config.platforms = vec!["linux/amd64".into()]),
+        ("pin_digest", |config| config.pin_digest = true),
+        ("downgrade", |config| config.downgrade = true),
+    ];
+    let order = |order| Config { order: Some(order), ..Config::default() };
+    for (config, refused) in [
+        (semver("*"), vec![]),
+        (strict("*"), vec!["variant", "precision"]),
+        (update(Minor), vec!["strict"]),
+        (order(Order::Calver("YYYY.MM".into())), vec!["precision", "strict"]),
+        (numeric(Ascending), vec!["prerelease", "variant", "precision", "strict"]),
+        (alphabetical(Ascending), vec!["prerelease", "variant", "precision", "strict"]),
+        (order(Order::Newest(Moment::Pushed)), vec!["extract", "prerelease", "variant", "precision", "strict"]),
+        (
+            order(Order::Digest("stable".into())),
+            vec!["filter", "extract", "exclude", "prerelease", "variant", "precision", "strict", "pin_digest", "downgrade"],
+        ),
+    ] {
+        for (key, set) in conditions {
+            let mut config = config.clone();
+            set(&mut config);
+            let keys: Vec<_> = mistakes(config.clone()).iter().map(|error| error.key).collect();
+            assert_eq!(keys.contains(&key), refused.contains(&key), "{key} under {:?}: {keys:?}", config.order);
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_forms_tags_and_platforms_have_a_place() {
+    let order = |order| Config { order: Some(order), ..Config::default() };
+    for (config, key, index, span) in [
+        (order(Order::Calver("YYYY.HH".into())), "calver", None, Some(5..7)),
+        (order(Order::Digest("a tag".into())), "digest", None, None),
+        (Config { platforms: vec!["linux/amd64".into(), "amd64".into()], ..update(Minor) }, "platforms", Some(1), None),
+    ] {
+        let errors = mistakes(config.clone());
+        assert_eq!(errors.len(), 1, "{config:?}");
+        assert_eq!((errors[0].key, errors[0].index, errors[0].span.clone()), (key, index, span), "{errors:?}");
+    }
 }
 
 #[test]
@@ -98,6 +153,9 @@ fn all_mistakes_at_once() {
         variant: Variant::Any,
         precision: Precision::Any,
         strict: true,
+        min_age: Some(Duration::from_secs(1)),
+        platforms: vec!["linux".into()],
+        pin_digest: true,
         downgrade: true,
     };
     let mut keys: Vec<_> = mistakes(config).iter().map(|error| (error.key, error.index)).collect();
@@ -108,6 +166,7 @@ fn all_mistakes_at_once() {
             ("exclude", Some(0)),
             ("exclude", Some(1)),
             ("extract", None),
+            ("platforms", Some(0)),
             ("precision", None),
             ("prerelease", Some(0)),
             ("semver", None),

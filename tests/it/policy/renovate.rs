@@ -187,7 +187,9 @@ fn from_end_to_end() {
 fn schemes_with_presets() {
     for (current, list, expected) in [
         ("1.2.3-4_base", "1.2.3-5_base 1.2.3-6 1.2.4-1_base", "1.2.4-1_base"),
-        ("9.1.0-security-01", "9.1.0-security-02 9.1.1", "9.1.0-security-02"),
+        ("9.1.0-security-01", "9.1.0 9.1.0-security-02", "9.1.0-security-02"),
+        ("9.1.0-security-01", "9.1.0-security-02 9.1.1", "9.1.1"),
+        ("9.1.0", "9.1.0-security-01", "9.1.0-security-01"),
         ("21.0.11_10-jre", "21.0.12_7-jre 21.0.12_7-jdk 21.0.12_7", "21.0.12_7-jre"),
         ("8u212-jre", "8u222-jre 8u222-jdk 8u22-jre", "8u222-jre"),
         ("jdk-17.0.1", "jdk-17.0.2 jre-17.0.3", "jdk-17.0.2"),

@@ -1,0 +1,116 @@
+//! What keeps a site in its line, under every order that reads versions: prereleases and variants.
+
+use std::cmp::Ordering;
+
+use crate::policy::compare::{compare_details, compare_prereleases, kind_of, same_family, same_variant};
+use crate::policy::reading::Reading;
+use crate::policy::reason::Rejection;
+use crate::policy::words;
+use crate::policy::{Prerelease, Variant};
+
+/// Which prereleases and variants may be taken.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Line {
+    pub(in crate::policy) prerelease: Prerelease,
+    pub(in crate::policy) variant: Variant,
+}
+
+/// What candidates are measured against.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Home<'a> {
+    pub(super) current: Option<Reading<'a>>,
+    /// Whether the current tag is of the wanted variant, so that its family is preferred among several.
+    at_home: bool,
+}
+
+impl Line {
+    /// Takes a view of the site.
+    pub(super) fn home<'a>(&self, current: Option<Reading<'a>>) -> Home<'a> {
+        Home { current, at_home: current.is_some_and(|current| self.wants_variant(&current, Some(&current)).is_ok()) }
+    }
+
+    /// Compares what stands behind equal numbers.
+    pub(super) fn compare(&self, a: &Reading<'_>, b: &Reading<'_>, home: &Home<'_>) -> Ordering {
+        compare_prereleases(a.prerelease(), b.prerelease())
+            .then_with(|| self.affinity(a, home).cmp(&self.affinity(b, home)))
+            .then_with(|| compare_details(a, b))
+    }
+
+    /// Says whether a candidate is newer or older by what stands behind equal numbers.
+    pub(super) fn compare_age(&self, candidate: &Reading<'_>, known: &Reading<'_>, home: &Home<'_>) -> Ordering {
+        compare_prereleases(candidate.prerelease(), known.prerelease()).then_with(|| {
+            match self.affinity(candidate, home).cmp(&self.affinity(known, home)) {
+                Ordering::Equal => compare_details(candidate, known),
+                // Another variant of the same version is not older.
+                Ordering::Less => Ordering::Equal,
+                Ordering::Greater => Ordering::Greater,
+            }
+        })
+    }
+
+    /// Checks the variant, and the form of the build with it: `2.1.3-ls45` and `2.1.3` are two series of one image.
+    pub(super) fn wants_variant<'a>(&self, key: &Reading<'a>, current: Option<&Reading<'a>>) -> Result<(), Rejection<'a>> {
+        let fits = match &self.variant {
+            Variant::Any => true,
+            Variant::Same => current.map_or_else(|| is_plain(key), |current| same_family(key, current)),
+            Variant::Only(wanted) => is_only(key, wanted),
+        };
+        if fits {
+            return Ok(());
+        }
+        let (same, variant) = (self.variant == Variant::Same, current.map_or("", Reading::variant));
+        if same && same_variant(key.variant(), variant) && key.tail() == current.map_or("", Reading::tail) {
+            return Err(Rejection::Build { found: key.build(), wanted: current.map_or("", Reading::build) });
+        }
+        Err(Rejection::Variant { found: key.variant(), wanted: same.then_some(variant) })
+    }
+
+    /// A site on a prerelease may go on towards that very release, also where prereleases are not wanted otherwise.
+    pub(super) fn allows_prerelease<'a>(
+        &self,
+        key: &Reading<'a>,
+        current: Option<&Reading<'a>>,
+        is_that_release: impl FnOnce(&Reading<'a>) -> bool,
+    ) -> bool {
+        if key.prerelease().is_empty() {
+            return true;
+        }
+        let Some(kind) = kind_of(key.prerelease()) else { return false };
+        let wanted = match &self.prerelease {
+            Prerelease::No => false,
+            Prerelease::Any => true,
+            Prerelease::Kinds(kinds) => kinds.iter().any(|name| words::prerelease(name, true).is_some_and(|k| k.name == kind.name)),
+        };
+        wanted
+            || current.is_some_and(|current| {
+                let towards = |from: words::Kind| kind == from || kind.maturity > from.maturity;
+                kind_of(current.prerelease()).is_some_and(towards) && is_that_release(current)
+            })
+    }
+
+    /// How much a variant is wanted among several of one version: the site's own, then the one asked for, then none.
+    fn affinity(&self, key: &Reading<'_>, home: &Home<'_>) -> u8 {
+        if home.at_home && home.current.is_some_and(|current| same_family(key, &current)) {
+            return 3;
+        }
+        match &self.variant {
+            Variant::Only(wanted) if key.variant() == wanted => 2,
+            Variant::Only(wanted) => u8::from(is_only(key, wanted)),
+            Variant::Any | Variant::Same => u8::from(is_plain(key)),
+        }
+    }
+}
+
+fn is_plain(key: &Reading<'_>) -> bool {
+    key.variant().is_empty() && key.tail().is_empty() && key.build().is_empty()
+}
+
+/// Says whether a variant is the one asked for. Without digits, `alpine` asks for any `alpine3.18`; with digits, for just that.
+fn is_only(key: &Reading<'_>, wanted: &str) -> bool {
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    let name = |segment: &'_ str| -> usize {
+        if words::is_architecture(segment) { segment.len() } else { segment.trim_end_matches(number).len() }
+    };
+    let names = key.variant().split(['-', '_']).map(|segment| &segment[..name(segment)]).filter(|name| !name.is_empty());
+    key.tail().is_empty() && (key.variant() == wanted || names.eq(wanted.split(['-', '_'])))
+}
