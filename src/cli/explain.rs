@@ -10,8 +10,8 @@ use super::output::{ADDED, FAINT, Format, HINT, STRONG, out, print_classified, p
 use super::{Exit, block_on, quiet_logs, registries};
 use crate::config::Settings;
 use crate::engine::Rules;
-use crate::image::{Reference, Tag, TagList, TagRef};
-use crate::policy::{self, Decision, Explanation, Outcome, Policy, Question};
+use crate::image::{Reference, Repository, RepositoryPattern, Tag, TagList, TagRef};
+use crate::policy::{self, Decision, Explanation, Outcome, Policy, Question, Reading};
 use crate::registry::{self, Listing, Omitted};
 
 /// Say for every tag of an image why it is chosen or not, newest first
@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// The tag to start from
     #[arg(long, value_name = "TAG")]
     current: Option<String>,
+    /// Show how each tag is read: prefix, numbers, prerelease, build, variant
+    #[arg(long)]
+    parts: bool,
     /// The form of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -57,6 +60,9 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             Ok(listing) => listing.map(|listing| (listing.tags().clone(), listing.omitted()))?,
             Err(error) => {
                 print_classified("explain", &error);
+                if let Some(nearest) = rules.as_ref().filter(|_| error.is_not_found()).and_then(|rules| nearest(rules, &reference)) {
+                    anstream::eprintln!("  {HINT}hint{HINT:#}: the policy file has a similar name: {nearest}");
+                }
                 return Ok(Exit::Failed);
             }
         },
@@ -69,18 +75,23 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
                 "repository": reference.repository().to_string(),
                 "policy": policy.to_string(),
                 "covered": rule.is_some(),
+                "rule": rule.map(|rule| rule.repository.to_string()),
                 "current": current.as_ref().map(Tag::as_str),
                 "decision": explanation.decision,
-                "tags": explanation.verdicts,
+                "change": explanation.change,
+                "tags": explanation.verdicts.iter().map(|verdict| described(verdict, args.parts)).collect::<Result<Vec<_>, _>>()?,
                 "omitted": { "generated": omitted.generated, "invalid": omitted.invalid },
             })
         ),
         Format::Text => {
-            print_text(&explanation, current.as_ref());
+            print_text(&explanation, current.as_ref(), args.parts);
             if !omitted.is_empty() {
                 anstream::eprintln!("left out: {omitted}");
             }
-            let origin = if rule.is_some() { "" } else { " (the default: no rule covers this repository)" };
+            let origin = match rule {
+                Some(rule) => format!(" (by the rule for {})", rule.repository),
+                None => " (the default: no rule covers this repository)".to_owned(),
+            };
             let from = current.map_or_else(|| "no current tag".to_owned(), |tag| format!("current tag {tag}"));
             anstream::eprintln!(
                 "{STRONG}{}{STRONG:#}: {policy}{origin}, {from}: {STRONG}{}{STRONG:#}",
@@ -121,7 +132,57 @@ fn read_tags(file: &Path) -> anyhow::Result<(TagList, Omitted)> {
     Ok((tags.into_iter().collect(), Omitted { generated: generated.len(), invalid: 0 }))
 }
 
-fn print_text(explanation: &Explanation, current: Option<&Tag>) {
+/// Returns the repository of a rule whose name is much like this one.
+fn nearest(rules: &Rules, reference: &Reference) -> Option<Repository> {
+    const LIKE: f64 = 0.9;
+    let wanted = reference.repository().to_string();
+    let named = rules.iter().filter_map(|rule| match &rule.repository {
+        RepositoryPattern::One(repository) if repository != reference.repository() => Some(repository),
+        _ => None,
+    });
+    let alike = named.map(|repository| (strsim::jaro_winkler(&wanted, &repository.to_string()), repository));
+    alike.filter(|(likeness, _)| *likeness >= LIKE).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, repository)| repository.clone())
+}
+
+/// Returns a verdict for machines, with the parts of the tag if these are wanted.
+fn described(verdict: &policy::Verdict, parts: bool) -> serde_json::Result<serde_json::Value> {
+    let mut described = serde_json::to_value(verdict)?;
+    if parts {
+        let text = verdict.extracted.as_deref().unwrap_or(verdict.tag.as_str());
+        described["parts"] = match Reading::of(text) {
+            Ok(reading) => json!({
+                "prefix": reading.prefix(),
+                "numbers": reading.numbers(),
+                "prerelease": reading.prerelease(),
+                "build": reading.build(),
+                "variant": reading.variant(),
+            }),
+            Err(_) => serde_json::Value::Null,
+        };
+    }
+    Ok(described)
+}
+
+/// Shows how a tag is read: `numbers 1.2.3, variant alpine`.
+fn parts_of(verdict: &policy::Verdict) -> String {
+    let text = verdict.extracted.as_deref().unwrap_or(verdict.tag.as_str());
+    match Reading::of(text) {
+        Ok(reading) => {
+            let parts = [
+                ("prefix", reading.prefix()),
+                ("numbers", reading.numbers()),
+                ("prerelease", reading.prerelease()),
+                ("build", reading.build()),
+                ("variant", reading.variant()),
+            ];
+            let said = parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(name, part)| format!("{name} {part}"));
+            said.collect::<Vec<_>>().join(", ")
+        }
+        Err(_) => "not read".to_owned(),
+    }
+}
+
+fn print_text(explanation: &Explanation, current: Option<&Tag>, parts: bool) {
     let chosen = explanation.verdicts.iter().any(|verdict| verdict.outcome == Outcome::Chosen);
     let row = |verdict: &policy::Verdict| {
         let is_current = current == Some(&verdict.tag);
@@ -137,7 +198,8 @@ fn print_text(explanation: &Explanation, current: Option<&Tag>) {
             _ => verdict.outcome.to_string(),
         };
         let extracted = verdict.extracted.as_ref().map_or_else(String::new, |extracted| format!(" (as {extracted})"));
-        [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict_in_words]
+        let read = if parts { parts_of(verdict) } else { String::new() };
+        [mark.to_owned(), format!("{}{extracted}", verdict.tag), verdict_in_words, read]
     };
     let rows: Vec<_> = explanation.verdicts.iter().map(row).collect();
     print_table(&rows, |row, _| match explanation.verdicts[row].outcome {
@@ -145,4 +207,7 @@ fn print_text(explanation: &Explanation, current: Option<&Tag>) {
         Outcome::Eligible => HINT,
         Outcome::Rejected(_) => FAINT,
     });
+    if let Some(change) = &explanation.change {
+        anstream::eprintln!("the choice changes by itself: {change}");
+    }
 }

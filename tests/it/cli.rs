@@ -69,6 +69,31 @@ fn t21_explain_counts_generated_tags_and_does_not_list_them() {
 }
 
 #[test]
+fn explain_shows_on_request_how_each_tag_is_read() {
+    let run = explain_offline("v1.2.3-rc.1-alpine3.19\nlatest\n", &["nginx:v1.2.2-alpine3.19", "--parts"]).done();
+    let line = |tag: &str| run.stdout.lines().find(|line| line.contains(tag)).unwrap().to_owned();
+    assert!(line("rc.1").ends_with("prefix v, numbers 1.2.3, prerelease rc.1, variant alpine3.19"), "{}", run.stdout);
+    assert!(line("latest").ends_with("not read"), "{}", run.stdout);
+    let run = explain_offline("1.2.3-alpine\nlatest\n", &["nginx", "--parts", "--format", "json"]).done();
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    let parts = |tag: &str| answer["tags"].as_array().unwrap().iter().find(|verdict| verdict["tag"] == tag).unwrap()["parts"].clone();
+    assert_eq!((&parts("1.2.3-alpine")["numbers"], &parts("latest")), (&"1.2.3".into(), &Value::Null));
+}
+
+#[test]
+fn explain_knows_a_name_like_a_misspelt_one_and_names_the_rule() {
+    let world = World::new(&[(API, "x: 1\n")]);
+    world.registry.publish_many("shop/api", ["1.0"]);
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\n");
+    let run = world.tagboat(&policy, &["explain", &world.fill("REGISTRY/shop/apii")]).ended(1);
+    run.says(&world.fill("the policy file has a similar name: REGISTRY/shop/api\n"));
+    let run = world.tagboat(&policy, &["explain", &world.fill("REGISTRY/shop/api:1.0")]).done();
+    run.says(&world.fill("by the rule for REGISTRY/shop/api)"));
+    let run = world.tagboat(&policy, &["explain", &world.fill("REGISTRY/far/away")]).ended(1);
+    assert!(!run.stderr.contains("similar name"), "{}", run.stderr);
+}
+
+#[test]
 fn explain_names_the_line_of_a_bad_tag() {
     explain_offline("1.0\nno tag\n", &["nginx:1.0"]).ended(1).says("standard input, line 2").says("`no tag` is not a tag");
 }
