@@ -9,9 +9,9 @@ use serde_json::json;
 use super::output::{ADDED, FAINT, Format, HINT, STRONG, out, print_classified, print_table};
 use super::{Exit, block_on, quiet_logs, registries};
 use crate::config::Settings;
-use crate::engine::Rules;
+use crate::engine::{self, Ages, Learner, Rules};
 use crate::image::{Reference, Repository, RepositoryPattern, Tag, TagList, TagRef};
-use crate::policy::{self, Decision, Explanation, Outcome, Policy, Question, Reading};
+use crate::policy::{self, Decision, Explanation, Facts, Outcome, Policy, Question, Reading};
 use crate::registry::{self, Listing, Omitted};
 
 /// Say for every tag of an image why it is chosen or not, newest first
@@ -54,10 +54,11 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     let rule = rules.as_ref().and_then(|rules| rules.find_anywhere(reference.repository()));
     let default = Policy::new(policy::Config::default()).map_err(|_| anyhow::anyhow!("the default policy is not well formed"))?;
     let policy = rule.map_or(&default, |rule| &rule.policy);
-    let (tags, omitted) = match &args.tags {
-        Some(file) => read_tags(file)?,
-        None => match list(registries(settings)?, &reference) {
-            Ok(listing) => listing.map(|listing| (listing.tags().clone(), listing.omitted()))?,
+    let state_dir = settings.as_ref().map(|settings| settings.engine.state_dir.clone());
+    let (tags, omitted, facts) = match &args.tags {
+        Some(file) => read_tags(file).map(|(tags, omitted)| (tags, omitted, Facts::new()))?,
+        None => match ask(registries(settings)?, &reference, policy, current.as_ref(), state_dir.as_deref()) {
+            Ok(answer) => answer.map(|(listing, facts)| (listing.tags().clone(), listing.omitted(), facts))?,
             Err(error) => {
                 print_classified("explain", &error);
                 if let Some(nearest) = rules.as_ref().filter(|_| error.is_not_found()).and_then(|rules| nearest(rules, &reference)) {
@@ -67,7 +68,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             }
         },
     };
-    let explanation = policy.explain(&Question { current: current.as_ref(), ..Question::of(&tags) });
+    let explanation = policy.explain(&Question { current: current.as_ref(), facts: &facts, ..Question::of(&tags) });
     match args.format {
         Format::Json => out!(
             "{:#}",
@@ -106,12 +107,45 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     Ok(Exit::Done)
 }
 
-fn list(config: registry::Config, reference: &Reference) -> Result<anyhow::Result<Listing>, registry::Error> {
+/// Lists the tags, and learns of them what the policy wants to know before it decides.
+fn ask(
+    config: registry::Config,
+    reference: &Reference,
+    policy: &Policy,
+    current: Option<&Tag>,
+    state_dir: Option<&Path>,
+) -> Result<anyhow::Result<(Listing, Facts)>, registry::Error> {
     let client = registry::Client::new(config)?;
-    match block_on(client.list(reference.repository(), None)) {
-        Ok(listing) => listing.map(Ok),
+    let asked = block_on(async {
+        let listing = client.list(reference.repository(), None).await?;
+        Ok((listing.clone(), learn(client, reference.repository(), &listing, policy, current, state_dir).await))
+    });
+    match asked {
+        Ok(Ok((listing, facts))) => Ok(facts.map(|facts| (listing, facts))),
+        Ok(Err(error)) => Err(error),
         Err(error) => Ok(Err(error)),
     }
+}
+
+async fn learn(
+    client: registry::Client,
+    repository: &Repository,
+    listing: &Listing,
+    policy: &Policy,
+    current: Option<&Tag>,
+    state_dir: Option<&Path>,
+) -> anyhow::Result<Facts> {
+    // A copy, since a running daemon keeps the ages of tags to itself.
+    let dir = tempfile::Builder::new().prefix("tagboat-explain-").tempdir()?;
+    if let Some(state_dir) = state_dir {
+        engine::take_along(state_dir, dir.path());
+    }
+    let learner = Learner::new(client, Ages::new(dir.path()));
+    let mut facts = Facts::new();
+    while let Decision::Wanting(need) = policy.decide(&Question { current, facts: &facts, ..Question::of(listing.tags()) }) {
+        learner.learn(repository, listing, &need, &mut facts).await?;
+    }
+    Ok(facts)
 }
 
 /// Reads a file of tags, and leaves out what a listing leaves out.

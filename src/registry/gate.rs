@@ -3,6 +3,7 @@
 //! A host that says it is asked too much gets half of the requests in flight and half the pace, and one more place at a
 //! time as it takes them again (additive increase, multiplicative decrease).
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,19 +20,29 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(5);
 /// After a pause the waiting requests are spread over a tenth of it, but over no more than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
-/// Requests are a hundredth farther apart than the rate says, so that late timers and a jittery network bring no second too many.
+/// Requests are a hundredth farther apart than the rate says, so that a jittery network brings no second too many.
 const SLACK: f64 = 1.01;
+/// What counts as a second between the first and the last of as many requests as may go in one: a little more, as they have to arrive.
+const SECOND: Duration = Duration::from_millis(1005);
 
 /// The gate before one host, shared by all requests to it.
 pub(super) struct Gate {
     /// Places in flight, first come first served.
     places: Semaphore,
     most: usize,
-    /// The time between two requests, if they are limited.
-    gap: Option<Duration>,
+    pace: Option<Pace>,
     inner: Mutex<Inner>,
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
+}
+
+/// How many requests may go in a second, and when the last of them went.
+struct Pace {
+    rate: usize,
+    /// The time between two requests.
+    gap: Duration,
+    /// As many as may go in a second, the oldest in front. Who holds it is the next to go.
+    went: tokio::sync::Mutex<VecDeque<Instant>>,
 }
 
 struct Inner {
@@ -83,7 +94,7 @@ impl Gate {
         Self {
             places: Semaphore::new(most),
             most,
-            gap: rate.filter(|rate| *rate > 0).map(|rate| Duration::from_secs_f64(SLACK / f64::from(rate))),
+            pace: rate.filter(|rate| *rate > 0).map(Pace::new),
             inner: Mutex::new(Inner { open: most, owed: 0, changed: now, next: now, pause: None }),
             waiting: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -115,15 +126,23 @@ impl Gate {
     }
 
     /// Waits for the next point in time at which a request may go. Only those with a place come here, so few wait at once.
+    ///
+    /// The plan is an even pace; a request that went late does not delay those behind it, but in no second go more than may.
     async fn pace(&self) {
-        let Some(gap) = self.gap else { return };
+        let Some(pace) = &self.pace else { return };
+        let mut went = pace.went.lock().await;
         let at = {
             let mut inner = lock(&self.inner);
             let at = inner.next.max(Instant::now());
-            inner.next = at + gap.mul_f64(self.most as f64 / inner.open as f64);
+            inner.next = at + pace.gap.mul_f64(self.most as f64 / inner.open as f64);
             at
         };
-        tokio::time::sleep_until(at).await;
+        let full = went.front().filter(|_| went.len() >= pace.rate).map_or(at, |oldest| *oldest + SECOND);
+        tokio::time::sleep_until(at.max(full)).await;
+        if went.len() >= pace.rate {
+            went.pop_front();
+        }
+        went.push_back(Instant::now());
     }
 
     async fn wait_out_pause(&self, patience: &mut Duration) -> Result<(), Cause> {
@@ -160,6 +179,13 @@ impl Gate {
     /// Returns how many requests wait, are under way, and may be under way at once now.
     pub(super) fn counts(&self) -> (usize, usize, usize) {
         (self.waiting.load(Ordering::Relaxed), self.in_flight.load(Ordering::Relaxed), lock(&self.inner).open)
+    }
+}
+
+impl Pace {
+    fn new(rate: u32) -> Self {
+        let gap = Duration::from_secs_f64(SLACK / f64::from(rate));
+        Self { rate: rate as usize, gap, went: tokio::sync::Mutex::default() }
     }
 }
 
