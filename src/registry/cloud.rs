@@ -2,7 +2,7 @@
 //!
 //! Owns the clouds' documented ways from an identity (a role, a service account, a managed identity) to a user name and
 //! password for their registries: one file a cloud, each behind a cargo feature of its name. Hides their HTTP calls (`call`)
-//! and where identities are looked for. A login is asked for anew at each [`login`]; keeping it is the caller's affair.
+//! and where identities are looked for. A login is asked for anew at each `login`; keeping it is the caller's affair.
 
 #[cfg(feature = "aws")]
 mod aws;
