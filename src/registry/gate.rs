@@ -20,10 +20,11 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const RECOVERY: Duration = Duration::from_secs(5);
 /// After a pause the waiting requests are spread over a tenth of it, but over no more than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
-/// Requests are a hundredth farther apart than the rate says, so that a jittery network brings no second too many.
-const SLACK: f64 = 1.01;
+/// Requests are a fiftieth farther apart than the rate says: one that had to connect first arrives late, and those behind it
+/// must not make its second too full.
+const SLACK: f64 = 1.02;
 /// What counts as a second between the first and the last of as many requests as may go in one: a little more, as they have to arrive.
-const SECOND: Duration = Duration::from_millis(1005);
+const SECOND: Duration = Duration::from_millis(1020);
 
 /// The gate before one host, shared by all requests to it.
 pub(super) struct Gate {
