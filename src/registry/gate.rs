@@ -242,6 +242,21 @@ mod tests {
         gate.turn(|| Ok(())).await.unwrap()
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_goes_late_makes_no_second_too_full() {
+        let gate = Gate::new(8, Some(50));
+        gate.pace().await;
+        let mut late = std::pin::pin!(gate.pace());
+        assert!(tokio::time::timeout(Duration::ZERO, &mut late).await.is_err(), "it is not its time yet");
+        tokio::time::advance(Duration::from_millis(39)).await;
+        late.await;
+        let begun = Instant::now();
+        for _ in 0..50 {
+            gate.pace().await;
+        }
+        assert!(begun.elapsed() >= super::SECOND, "{:?}", begun.elapsed());
+    }
+
     /// Lets `count` requests of no length through the gate at once and returns when each went.
     async fn run(gate: &Arc<Gate>, count: usize) -> Vec<Instant> {
         let times = Arc::new(Mutex::new(Vec::new()));
