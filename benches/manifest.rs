@@ -9,7 +9,7 @@ use divan::{Bencher, black_box};
 use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 use tagboat::image::{RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Watch, apply, scan};
+use tagboat::manifest::{Edit, Format, Watch, apply, scan};
 
 const DEPLOYMENT: &str = include_str!("../tests/fixtures/manifest/deployment.yaml");
 
@@ -43,24 +43,24 @@ fn parser_serde_alone(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn scan_screened_out(bencher: Bencher<'_, '_>) {
     let watch = watch("ghcr.io/acme/absent");
-    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), &watch).unwrap());
+    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), Format::Yaml, &watch).unwrap());
 }
 
 #[divan::bench]
 fn scan_watched(bencher: Bencher<'_, '_>) {
     let watch = watch("ghcr.io/acme/api");
-    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), &watch).unwrap());
+    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), Format::Yaml, &watch).unwrap());
 }
 
 #[divan::bench]
 fn scan_everything(bencher: Bencher<'_, '_>) {
     let watch = Watch::everything();
-    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), &watch).unwrap());
+    measure(bencher, || scan(black_box(DEPLOYMENT).as_bytes(), Format::Yaml, &watch).unwrap());
 }
 
 #[divan::bench]
 fn apply_and_prove(bencher: Bencher<'_, '_>) {
-    let sites = scan(DEPLOYMENT.as_bytes(), &watch("ghcr.io/acme/api")).unwrap();
+    let sites = scan(DEPLOYMENT.as_bytes(), Format::Yaml, &watch("ghcr.io/acme/api")).unwrap();
     let tag = Tag::parse("1.4.2").unwrap();
     let edits: Vec<Edit<'_>> = sites.iter().map(|site| Edit { site, tag: tag.clone(), digest: None }).collect();
     measure(bencher, || apply(black_box(DEPLOYMENT).as_bytes(), &edits).unwrap());

@@ -22,6 +22,7 @@ use tagboat::engine::tree::Cache;
 use tagboat::engine::{EnvironmentConfig, ImageRule, Rules};
 use tagboat::environment::{self, Author, Environment, Paths, RemoteUrl};
 use tagboat::image::RepositoryPattern;
+use tagboat::manifest::Formats;
 use tagboat::policy::{self, Policy};
 
 use measure::{cpu_time, line, memory, mib, seconds};
@@ -210,7 +211,7 @@ fn one_file_of_many(registry: &Registry) {
         history: 200,
         timeout: Duration::from_secs(60),
     };
-    let config = EnvironmentConfig { name: "prod".to_owned(), paths: Paths::default(), git };
+    let config = EnvironmentConfig { name: "prod".to_owned(), paths: Paths::default(), formats: Formats::default(), git };
     let mut clone = Environment::open(config.git.clone(), &world.dir.path().join("clone")).unwrap();
     let snapshot = clone.fetch().unwrap();
 

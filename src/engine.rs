@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use crate::environment::{self, Paths};
 use crate::image::{Repository, RepositoryPattern};
+use crate::manifest::Formats;
 use crate::policy::Policy;
 use crate::registry;
 use crate::shutdown::CancellationToken;
@@ -43,7 +44,7 @@ pub use plan::{Change, Note, NoteKind};
 pub use reconcile::{EditedFile, Outcome, PassError};
 pub use rules::Rules;
 pub use status::Status;
-pub use tree::{Skip, SkipReason, is_manifest};
+pub use tree::{Skip, SkipReason};
 
 /// What is watched, and where it is written.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ pub struct EnvironmentConfig {
     pub name: String,
     /// Which files are looked at.
     pub paths: Paths,
+    /// How they are read.
+    pub formats: Formats,
     /// Where the repository is.
     pub git: environment::Config,
 }

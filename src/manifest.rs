@@ -7,8 +7,11 @@
 //!
 //! | part | does |
 //! | --- | --- |
+//! | `format` | how a file is read, by its path |
 //! | `watch` | the byte search that spares most files the parser |
 //! | `tree` | one text as flat nodes with byte spans |
+//! | `layout` | where the bytes of a scalar's value stand in the text |
+//! | `layer` | a text that sites stand in: a file's, or YAML in a scalar of another text |
 //! | `find` | walks the tree; one file a shape |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
 //! | `edit`, `quote` | the new bytes |
@@ -16,6 +19,9 @@
 
 mod edit;
 mod find;
+mod format;
+mod layer;
+mod layout;
 mod proof;
 mod quote;
 mod site;
@@ -23,6 +29,7 @@ mod tree;
 mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
+pub use format::{Format, Formats};
 pub use site::{Locked, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;
@@ -34,10 +41,12 @@ pub use watch::Watch;
 /// # Errors
 /// If the text may hold a watched reference and cannot be read: one broken document spoils the whole text, because
 /// what stands behind the break cannot be proved unchanged after an edit.
-pub fn scan(text: &[u8], watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+pub fn scan(text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
     tree::refuse_utf16(text)?;
     if !watch.may_hold(text) {
         return Ok(Vec::new());
     }
-    find::sites(&tree::Tree::parse(text)?, watch)
+    match format {
+        Format::Yaml => find::sites(&tree::Tree::parse(text)?, watch),
+    }
 }

@@ -10,6 +10,7 @@ use super::source::Span;
 use super::values::{ExistingFile, PathList, Timeout, Whole, parsed};
 use crate::engine::EnvironmentConfig;
 use crate::environment::{self, Author, Paths};
+use crate::manifest::Formats;
 
 /// What makes two environments the same: URL, branch and path patterns. One branch may well serve several environments, each
 /// with a folder of its own.
@@ -197,7 +198,7 @@ pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, c
                 places.insert(place, name.value.clone());
             }
         }
-        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, git }));
+        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, formats: Formats::default(), git }));
     }
     configs
 }

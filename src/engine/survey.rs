@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, is_manifest};
+use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason};
 use super::{EnvironmentConfig, Rules};
 use crate::environment::{self, Environment};
 use crate::image::Repository;
-use crate::manifest::{self, Site, Unreadable, Watch};
+use crate::manifest::{self, Format, Formats, Site, Unreadable, Watch};
 
 /// References found, and files that could not be read.
 #[derive(Debug, Default)]
@@ -31,8 +31,8 @@ pub struct Found {
 
 impl Survey {
     /// Takes in a file; `text` is none if it is too large to be read.
-    fn file(&mut self, path: &str, text: Option<&[u8]>, watch: &Watch, covered: &dyn Fn(&Site) -> bool) {
-        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, watch)?)) {
+    fn file(&mut self, path: &str, format: Format, text: Option<&[u8]>, watch: &Watch, covered: &dyn Fn(&Site) -> bool) {
+        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, format, watch)?)) {
             Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
             Ok(sites) => {
                 let found = |site| Found { file: path.to_owned(), covered: covered(&site), site };
@@ -43,9 +43,9 @@ impl Survey {
 }
 
 /// Finds every sure reference of a text, and those that are sure only because their repository is watched.
-fn sites(text: &[u8], watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = manifest::scan(text, &Watch::everything())?;
-    let watched = manifest::scan(text, watch)?;
+fn sites(text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+    let mut sites = manifest::scan(text, format, &Watch::everything())?;
+    let watched = manifest::scan(text, format, watch)?;
     sites.extend(watched.into_iter().filter(|site| !sites.iter().any(|known| known.key == site.key)).collect::<Vec<_>>());
     sites.sort_by_key(|site| (site.line, site.column));
     Ok(sites)
@@ -60,17 +60,17 @@ pub fn directory(root: &Path, rules: Option<&Rules>) -> std::io::Result<Survey> 
     let watch = Watch::new(&rules.into_iter().flat_map(Rules::iter).map(|rule| rule.repository.clone()).collect::<Vec<_>>());
     let mut files = Vec::new();
     collect(root, root, &mut files)?;
-    files.sort_unstable();
-    for path in files {
+    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (path, format) in files {
         let file = root.join(&path);
         let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
         let covered = |site: &Site| rules.is_some_and(|rules| rules.find_anywhere(&site.repository).is_some());
-        survey.file(&path, text.as_deref(), &watch, &covered);
+        survey.file(&path, format, text.as_deref(), &watch, &covered);
     }
     Ok(survey)
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Result<()> {
+fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, Format)>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let (kind, path) = (entry.file_type()?, entry.path());
@@ -78,9 +78,9 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> std::io::Resu
             collect(root, &path, files)?;
         } else if kind.is_file()
             && let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str)
-            && is_manifest(relative)
+            && let Some(format) = Formats::default().of(relative)
         {
-            files.push(relative.to_owned());
+            files.push((relative.to_owned(), format));
         }
     }
     Ok(())
@@ -104,10 +104,11 @@ pub fn covered(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<
 pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<Survey, environment::Error> {
     let (mut survey, watch) = (Survey::default(), rules.watch(config));
     let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
-    for file in snapshot.files(&|path| is_manifest(path) && rules.look_at(config, path))? {
+    for file in snapshot.files(&|path| rules.look_at(config, path))? {
+        let Some(format) = config.formats.of(&file.path) else { continue };
         let text = snapshot.read(file.blob, LARGEST_FILE)?;
         let covered = |site: &Site| rules.find(config, &file.path, &site.repository).is_some();
-        survey.file(&file.path, text.as_deref(), &watch, &covered);
+        survey.file(&file.path, format, text.as_deref(), &watch, &covered);
     }
     Ok(survey)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{EnvironmentConfig, Rules, parallel};
 use crate::environment::{BlobId, Error, File, Snapshot};
 use crate::image::Repository;
-use crate::manifest::{self, Site, Watch};
+use crate::manifest::{self, Format, Site, Watch};
 
 /// Files larger than this are not read: no manifest that people review is as large.
 pub(super) const LARGEST_FILE: usize = 8 * 1024 * 1024;
@@ -33,14 +33,6 @@ pub enum SkipReason {
     /// It cannot be read as YAML.
     #[error(transparent)]
     Unreadable(#[from] manifest::Unreadable),
-}
-
-/// Says whether a file's name is one of those that hold manifests.
-#[must_use]
-pub fn is_manifest(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    name == "Kustomization" || extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
 /// A file with sites.
@@ -75,8 +67,8 @@ enum Scanned {
 
 impl Scanned {
     /// Scans a text; none is one that is too large.
-    fn of(text: Option<&[u8]>, watch: &Watch) -> Self {
-        match text.map(|text| manifest::scan(text, watch)) {
+    fn of(text: Option<&[u8]>, format: Format, watch: &Watch) -> Self {
+        match text.map(|text| manifest::scan(text, format, watch)) {
             None => Self::Skipped(SkipReason::TooLarge),
             Some(Ok(sites)) if sites.is_empty() => Self::Nothing,
             Some(Ok(sites)) => Self::Sites(sites.into()),
@@ -88,7 +80,8 @@ impl Scanned {
 /// What is kept of the trees seen before.
 pub struct Cache {
     watch: Watch,
-    blobs: HashMap<BlobId, Scanned>,
+    /// By content and how it is read.
+    blobs: HashMap<(BlobId, Format), Scanned>,
     last: Option<(String, Arc<Tree>)>,
 }
 
@@ -109,7 +102,8 @@ impl Cache {
         {
             return Ok(Arc::clone(tree));
         }
-        let files = snapshot.files(&|path| is_manifest(path) && rules.look_at(environment, path))?;
+        let files = snapshot.files(&|path| environment.formats.of(path).is_some() && rules.look_at(environment, path))?;
+        let files = files.into_iter().filter_map(|file| Some((environment.formats.of(&file.path)?, file))).collect::<Vec<_>>();
         self.scan_new(snapshot, &files)?;
         let tree = Arc::new(self.collect(files, environment, rules));
         self.last = Some((snapshot.tree().to_owned(), Arc::clone(&tree)));
@@ -117,25 +111,29 @@ impl Cache {
     }
 
     /// Scans the blobs that were not seen before, each as soon as it is read.
-    fn scan_new(&mut self, snapshot: &Snapshot, files: &[File]) -> Result<(), Error> {
+    fn scan_new(&mut self, snapshot: &Snapshot, files: &[(Format, File)]) -> Result<(), Error> {
         let mut seen = HashSet::new();
-        let new = |blob: &BlobId| !self.blobs.contains_key(blob) && seen.insert(*blob);
-        let new = files.iter().map(|file| file.blob).filter(new).collect();
+        let new = |content: &(BlobId, Format)| !self.blobs.contains_key(content) && seen.insert(*content);
+        let new = files.iter().map(|(format, file)| (file.blob, *format)).filter(new).collect();
         let watch = &self.watch;
-        let scanned = parallel::map(new, |blob| Ok((blob, Scanned::of(snapshot.read(blob, LARGEST_FILE)?.as_deref(), watch))));
+        let scanned = parallel::map(new, |(blob, format)| {
+            let text = snapshot.read(blob, LARGEST_FILE)?;
+            Ok(((blob, format), Scanned::of(text.as_deref(), format, watch)))
+        });
         for scanned in scanned {
-            let (blob, scanned) = scanned?;
-            self.blobs.insert(blob, scanned);
+            let (content, scanned) = scanned?;
+            self.blobs.insert(content, scanned);
         }
         Ok(())
     }
 
     /// Puts the tree together and forgets the blobs that it no longer holds.
-    fn collect(&mut self, files: Vec<File>, environment: &EnvironmentConfig, rules: &Rules) -> Tree {
+    fn collect(&mut self, files: Vec<(Format, File)>, environment: &EnvironmentConfig, rules: &Rules) -> Tree {
         let mut tree = Tree::default();
         let mut kept = HashMap::with_capacity(files.len());
-        for File { path, blob, .. } in files {
-            let Some(scanned) = kept.get(&blob).or_else(|| self.blobs.get(&blob)).cloned() else { continue };
+        for (format, File { path, blob, .. }) in files {
+            let content = (blob, format);
+            let Some(scanned) = kept.get(&content).or_else(|| self.blobs.get(&content)).cloned() else { continue };
             match &scanned {
                 Scanned::Nothing => {}
                 Scanned::Skipped(reason) => tree.skips.push(Skip { file: path, reason: reason.clone() }),
@@ -149,24 +147,9 @@ impl Cache {
                     tree.files.push(SiteFile { path, blob, sites: Arc::clone(sites) });
                 }
             }
-            kept.insert(blob, scanned);
+            kept.insert(content, scanned);
         }
         self.blobs = kept;
         tree
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_manifest;
-
-    #[test]
-    fn names_of_manifests() {
-        for yes in ["a.yaml", "x/b.YML", "x/Kustomization"] {
-            assert!(is_manifest(yes), "{yes}");
-        }
-        for no in ["yaml", "a.yaml.tpl", "x/Kustomization/a", "README.md"] {
-            assert!(!is_manifest(no), "{no}");
-        }
     }
 }

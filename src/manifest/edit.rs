@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 
-use super::proof::{self, Outline, Why};
+use super::layer::Layer;
+use super::proof::{self, Why};
 use super::quote;
-use super::site::{Locked, Scalar, Site, Slot};
-use super::tree::Tree;
+use super::site::{Bound, Locked, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
 use crate::image::{Digest, Tag};
 
@@ -109,31 +109,62 @@ impl Classified for EditError {
 /// If a site was not found in this text or cannot be edited, if edits contradict each other, or if the proof fails.
 pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     let Some(first) = edits.first() else { return Ok(text.to_vec()) };
-    let mut drafts: BTreeMap<usize, Draft<'_>> = BTreeMap::new();
-    let mut fitting: Option<&Arc<Outline>> = None;
+    let stale = |edit: &Edit<'_>| EditError::Stale { path: edit.site.path.clone() };
+    let root = first.site.bound.as_ref().ok_or_else(|| stale(first))?.layer.root();
+    if !root.outline.fits(text) {
+        return Err(stale(first));
+    }
+    let mut work = Work { first: &first.site.path, layers: Vec::new() };
     for edit in edits {
-        // Sites of one scan share their outline, so the text is compared with it once.
-        if !fitting.is_some_and(|outline| Arc::ptr_eq(outline, &edit.site.outline)) {
-            check_text(text, edit)?;
-            fitting = Some(&edit.site.outline);
-        }
+        let bound = edit.site.bound.as_ref().filter(|bound| Arc::ptr_eq(bound.layer.root(), root)).ok_or_else(|| stale(edit))?;
         check_site(edit)?;
-        collect(edit, &mut drafts)?;
+        work.collect(edit, bound)?;
     }
-    let stale = || EditError::Stale { path: first.site.path.clone() };
-    let text = std::str::from_utf8(text).map_err(|_| stale())?;
-    let mut changes = Vec::with_capacity(drafts.len());
-    for draft in drafts.into_values() {
-        changes.extend(draft.change(text).ok_or_else(stale)?);
+    let file = std::str::from_utf8(text).map_err(|_| stale(first))?;
+    work.run(file).map(|new| new.unwrap_or_else(|| text.to_vec()))
+}
+
+/// What is to be done in each of a file's texts.
+struct Work<'e> {
+    /// The path of the first edited site, to name the edit by.
+    first: &'e str,
+    layers: Vec<(&'e Arc<Layer>, BTreeMap<usize, Draft<'e>>)>,
+}
+
+impl<'e> Work<'e> {
+    /// Changes the innermost texts first, whose new values then are changes of the scalars that hold them.
+    fn run(mut self, file: &str) -> Result<Option<Vec<u8>>, EditError> {
+        let stale = || EditError::Stale { path: self.first.to_owned() };
+        while let Some(next) = (0..self.layers.len()).max_by_key(|&index| self.layers[index].0.depth()) {
+            let (layer, drafts) = self.layers.swap_remove(next);
+            let old = layer.text(file);
+            let mut changes = Vec::with_capacity(drafts.len());
+            for draft in drafts.into_values() {
+                changes.extend(draft.change(old).ok_or_else(stale)?);
+            }
+            if changes.is_empty() {
+                continue;
+            }
+            changes.sort_by_key(|change| change.span.start);
+            let new = splice(old, &changes);
+            let unproved = |why: Why| EditError::Unproved { path: self.first.to_owned(), reason: why.into() };
+            proof::prove(&layer.outline, old, &new, &changes).map_err(unproved)?;
+            let Some(host) = &layer.host else { return Ok(Some(new.into_bytes())) };
+            let broken = || EditError::Locked { path: self.first.to_owned(), reason: Locked::NotVerbatim };
+            let change = host.change(host.layer.text(file), &changes, new).ok_or_else(broken)?;
+            self.layer(&host.layer).insert(change.node, Draft::Inner(change));
+        }
+        Ok(None)
     }
-    if changes.is_empty() {
-        return Ok(text.as_bytes().to_vec());
+
+    fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut BTreeMap<usize, Draft<'e>> {
+        let known = self.layers.iter().position(|(known, _)| Arc::ptr_eq(known, layer));
+        let index = known.unwrap_or_else(|| {
+            self.layers.push((layer, BTreeMap::new()));
+            self.layers.len() - 1
+        });
+        &mut self.layers[index].1
     }
-    changes.sort_by_key(|change| change.span.start);
-    let new = splice(text, &changes);
-    let unproved = |why: Why| EditError::Unproved { path: first.site.path.clone(), reason: why.into() };
-    prove(text, &new, edits, &changes).map_err(unproved)?;
-    Ok(new.into_bytes())
 }
 
 /// A scalar that changes: what goes where, and what both readers must find there.
@@ -151,10 +182,6 @@ pub(super) struct Change {
     pub(super) style: ScalarStyle,
 }
 
-fn check_text(text: &[u8], edit: &Edit<'_>) -> Result<(), EditError> {
-    if edit.site.outline.fits(text) { Ok(()) } else { Err(EditError::Stale { path: edit.site.path.clone() }) }
-}
-
 fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     let path = || edit.site.path.clone();
     if let Some(reason) = edit.site.locked.clone() {
@@ -169,8 +196,16 @@ fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     Ok(())
 }
 
+/// What is to become of one scalar.
+enum Draft<'e> {
+    /// It gets new pieces.
+    Pieces(Pieces<'e>),
+    /// The text within it changes.
+    Inner(Change),
+}
+
 /// The new pieces of one scalar.
-struct Draft<'e> {
+struct Pieces<'e> {
     scalar: Arc<Scalar>,
     /// The preferred quote if it needs one.
     quote: ScalarStyle,
@@ -184,32 +219,46 @@ struct Piece<'e> {
     path: &'e str,
 }
 
-fn collect<'e>(edit: &Edit<'e>, drafts: &mut BTreeMap<usize, Draft<'e>>) -> Result<(), EditError> {
-    let site = edit.site;
-    let mut pieces = Vec::new();
-    if let Some(slot) = &site.tag_slot {
-        let new = match &edit.digest {
-            Some(digest) if site.digest_slot.is_none() => format!("{}@{digest}", edit.tag),
-            _ => edit.tag.to_string(),
-        };
-        pieces.push(Piece { slot, new, path: &site.path });
+impl<'e> Work<'e> {
+    fn collect(&mut self, edit: &Edit<'e>, bound: &'e Bound) -> Result<(), EditError> {
+        let site = edit.site;
+        let quote = bound.layer.outline.quote();
+        let drafts = self.layer(&bound.layer);
+        let mut pieces = Vec::new();
+        if let Some(slot) = &bound.tag {
+            let new = match &edit.digest {
+                Some(digest) if bound.digest.is_none() => format!("{}@{digest}", edit.tag),
+                _ => edit.tag.to_string(),
+            };
+            pieces.push(Piece { slot, new, path: &site.path });
+        }
+        if let (Some(slot), Some(digest)) = (&bound.digest, &edit.digest) {
+            pieces.push(Piece { slot, new: digest.to_string(), path: &site.path });
+        }
+        for piece in pieces {
+            let scalar = &piece.slot.scalar;
+            let new = || Draft::Pieces(Pieces { scalar: Arc::clone(scalar), quote, pieces: BTreeMap::new() });
+            match drafts.entry(scalar.node).or_insert_with(new) {
+                Draft::Pieces(draft) => draft.add(piece)?,
+                // Nothing is found in a scalar beside the text that it holds.
+                Draft::Inner(_) => return Err(EditError::Stale { path: site.path.clone() }),
+            }
+        }
+        Ok(())
     }
-    if let (Some(slot), Some(digest)) = (&site.digest_slot, &edit.digest) {
-        pieces.push(Piece { slot, new: digest.to_string(), path: &site.path });
-    }
-    for piece in pieces {
-        let scalar = &piece.slot.scalar;
-        let draft = drafts.entry(scalar.node).or_insert_with(|| Draft {
-            scalar: Arc::clone(scalar),
-            quote: site.outline.quote(),
-            pieces: BTreeMap::new(),
-        });
-        draft.add(piece)?;
-    }
-    Ok(())
 }
 
-impl<'e> Draft<'e> {
+impl Draft<'_> {
+    /// Puts the scalar's new text together; none inside if it stays as it is, none outside if the text is another one.
+    fn change(self, text: &str) -> Option<Option<Change>> {
+        match self {
+            Self::Pieces(pieces) => pieces.change(text),
+            Self::Inner(change) => Some(Some(change)),
+        }
+    }
+}
+
+impl<'e> Pieces<'e> {
     /// Adds a piece; the same one twice is one, as where two sites share an anchor.
     fn add(&mut self, piece: Piece<'e>) -> Result<(), EditError> {
         let place = piece.slot.in_value.clone();
@@ -270,17 +319,4 @@ fn splice(text: &str, changes: &[Change]) -> String {
     }
     new.push_str(&text[at..]);
     new
-}
-
-/// Proves the new text with the fingerprint of the old one, which the scan took; if the sites come from several scans,
-/// it is taken anew for all of them.
-fn prove(old: &str, new: &str, edits: &[Edit<'_>], changes: &[Change]) -> Result<(), Why> {
-    let mut outlines = edits.iter().map(|edit| &edit.site.outline);
-    match outlines.next() {
-        Some(first) if outlines.all(|other| Arc::ptr_eq(first, other)) => proof::prove(first, old, new, changes),
-        _ => {
-            let tree = Tree::parse(old.as_bytes()).map_err(Why::Unreadable)?;
-            proof::prove(&Outline::of(&tree, changes.iter().map(|change| change.node)), old, new, changes)
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod fields;
 mod kustomize;
 mod locate;
 mod names;
+mod nested;
 mod scalar;
 mod shared;
 mod split;
@@ -17,11 +18,14 @@ mod trail;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use granit_parser::ScalarStyle;
 use locate::Part;
 use trail::{Step, Trail};
 
+use super::layer::{Host, Layer};
+use super::layout::Layout;
 use super::proof::Outline;
-use super::site::{Locked, Shape, Site};
+use super::site::{Bound, Locked, Scalar, Shape, Site};
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -31,9 +35,12 @@ const MAX_SITES: usize = 20_000;
 
 /// Finds the sites of a tree, in the order of their bytes.
 pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut drafts = Finder::new(tree, watch).run()?;
+    let (mut drafts, inner) = Finder::new(tree, watch).run()?;
+    if drafts.is_empty() && inner.is_empty() {
+        return Ok(Vec::new());
+    }
     shared::lock(tree, &mut drafts)?;
-    Ok(finish(tree, drafts))
+    Ok(finish(tree, Findings::of(tree, drafts, inner)))
 }
 
 /// How many entries are merged into other mappings in all. Without a limit, a mapping of many that is merged into many
@@ -78,17 +85,19 @@ struct Finder<'w, 't> {
     /// The values that are repositories in a split form.
     claimed: HashSet<usize>,
     drafts: Vec<Draft>,
+    /// What was found in texts within scalars.
+    inner: Vec<Inner>,
 }
 
 impl<'w, 't> Finder<'w, 't> {
     fn new(tree: &'w Tree<'t>, watch: &'w Watch) -> Self {
         let hits = watch.hits(tree.text);
         let (trail, claimed) = (Trail::new(tree), HashSet::new());
-        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new() }
+        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new(), inner: Vec::new() }
     }
 
     /// Looks through all documents.
-    fn run(mut self) -> Result<Vec<Draft>, Unreadable> {
+    fn run(mut self) -> Result<(Vec<Draft>, Vec<Inner>), Unreadable> {
         for index in 0..self.tree.documents.len() {
             self.trail.enter_document(index);
             self.walk(self.tree.documents[index].root);
@@ -96,7 +105,7 @@ impl<'w, 't> Finder<'w, 't> {
         if self.drafts.len() > MAX_SITES {
             return Err(Unreadable::TooManySites { limit: MAX_SITES });
         }
-        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok(self.drafts) }
+        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok((self.drafts, self.inner)) }
     }
 
     /// Looks at a node and all below it. Nesting is bounded by the parser.
@@ -107,6 +116,7 @@ impl<'w, 't> Finder<'w, 't> {
         let tree = self.tree;
         match tree.nodes[node].kind {
             Kind::Scalar { .. } if self.only_pairs => {}
+            Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.nested(node),
             Kind::Scalar { .. } => self.scalar(node),
             Kind::Mapping { .. } => self.mapping(node),
             Kind::Sequence { .. } => {
@@ -164,41 +174,82 @@ impl<'w, 't> Finder<'w, 't> {
     }
 }
 
-/// Makes sites of drafts: orders them, counts lines, makes keys unique and takes the text's fingerprint.
-fn finish(tree: &Tree<'_>, mut drafts: Vec<Draft>) -> Vec<Site> {
-    if drafts.is_empty() {
-        return Vec::new();
+/// What was found in one text.
+struct Findings {
+    outline: Outline,
+    drafts: Vec<Draft>,
+    inner: Vec<Inner>,
+}
+
+/// What was found in a text within a scalar.
+struct Inner {
+    scalar: Arc<Scalar>,
+    layout: Layout,
+    findings: Findings,
+}
+
+impl Findings {
+    /// Takes the fingerprint of a text with what was found in it.
+    fn of(tree: &Tree<'_>, drafts: Vec<Draft>, inner: Vec<Inner>) -> Self {
+        let slots =
+            drafts.iter().flat_map(|draft| [draft.tag.as_ref().map(|part| &part.slot), draft.digest.as_ref().map(|part| &part.slot)]);
+        let edited = slots.flatten().flatten().map(|slot| slot.scalar.node);
+        let outline = Outline::of(tree, edited.chain(inner.iter().map(|inner| inner.scalar.node)));
+        Self { outline, drafts, inner }
     }
-    drafts.sort_by_key(|draft| draft.at);
-    let slots = drafts.iter().flat_map(|draft| [draft.tag.as_ref().map(|part| &part.slot), draft.digest.as_ref().map(|part| &part.slot)]);
-    let outline = Arc::new(Outline::of(tree, slots.flatten().flatten().map(|slot| slot.scalar.node)));
+
+    /// Makes sites of all drafts; `place` tells where in the file a place in this text is.
+    fn sites(self, host: Option<Host>, place: &dyn Fn(usize) -> usize, sites: &mut Vec<(usize, Site)>) {
+        let layer = Arc::new(Layer { outline: self.outline, host });
+        sites.extend(self.drafts.into_iter().map(|draft| (place(draft.at), draft.site(&layer))));
+        for Inner { scalar, layout, findings } in self.inner {
+            let at = scalar.span.start;
+            let in_host = layout.clone();
+            let host = Host { layer: Arc::clone(&layer), scalar, layout };
+            let place = |inner: usize| place(in_host.in_text(&(inner..inner)).map_or(at, |range| range.start));
+            findings.sites(Some(host), &place, sites);
+        }
+    }
+}
+
+impl Draft {
+    /// Makes a site that has no line yet.
+    fn site(self, layer: &Arc<Layer>) -> Site {
+        let (tag, tag_slot) = self.tag.map(|part| (part.value, part.slot)).unzip();
+        let (digest, digest_slot) = self.digest.map(|part| (part.value, part.slot)).unzip();
+        Site {
+            path: self.path,
+            key: self.key,
+            line: 0,
+            column: 0,
+            shape: self.shape,
+            written: self.written,
+            repository: self.repository,
+            tag,
+            digest,
+            locked: self.locked,
+            bound: Some(Bound { tag: tag_slot.flatten(), digest: digest_slot.flatten(), layer: Arc::clone(layer) }),
+        }
+    }
+}
+
+/// Orders a file's sites, counts their lines, makes their keys unique and locks them in an encrypted file.
+fn finish(tree: &Tree<'_>, findings: Findings) -> Vec<Site> {
+    let mut placed = Vec::new();
+    findings.sites(None, &|at| at, &mut placed);
+    placed.sort_by_key(|(at, _)| *at);
     let sops = is_sops(tree);
     let mut cursor = Cursor::new(tree.text);
     let mut seen: HashMap<String, usize> = HashMap::new();
-    drafts
-        .into_iter()
-        .map(|draft| {
-            let (line, column) = cursor.advance(draft.at);
-            let key = unique(&draft.key, &mut seen);
-            let (tag, tag_slot) = draft.tag.map(|part| (part.value, part.slot)).unzip();
-            let (digest, digest_slot) = draft.digest.map(|part| (part.value, part.slot)).unzip();
-            Site {
-                path: draft.path,
-                key,
-                line,
-                column,
-                shape: draft.shape,
-                written: draft.written,
-                repository: draft.repository,
-                tag,
-                digest,
-                locked: if sops { Some(Locked::Sops) } else { draft.locked },
-                tag_slot: tag_slot.flatten(),
-                digest_slot: digest_slot.flatten(),
-                outline: Arc::clone(&outline),
-            }
-        })
-        .collect()
+    let finish = |(at, mut site): (usize, Site)| {
+        (site.line, site.column) = cursor.advance(at);
+        site.key = unique(&site.key, &mut seen);
+        if sops {
+            site.locked = Some(Locked::Sops);
+        }
+        site
+    };
+    placed.into_iter().map(finish).collect()
 }
 
 /// Tells equal keys apart by a number, in the order of the text.

@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::image::RepositoryPattern;
-    use crate::manifest::{Watch, scan};
+    use crate::manifest::{Format, Watch, scan};
 
     const OLD: &str = "a: &x {b: [1, 'two'], c: *x}\nimage: ghcr.io/acme/api:1 # c\n---\ntag: 1.0\nrepository: ghcr.io/acme/api\n";
 
@@ -85,7 +85,8 @@ mod tests {
 
     fn prove_changes(new: &str, changes: &[Change]) -> Result<(), Why> {
         let watch = Watch::new(&[RepositoryPattern::parse("ghcr.io/acme/api").unwrap()]);
-        prove(&scan(OLD.as_bytes(), &watch).unwrap()[0].outline, OLD, new, changes)
+        let sites = scan(OLD.as_bytes(), Format::Yaml, &watch).unwrap();
+        prove(&sites[0].bound.as_ref().unwrap().layer.outline, OLD, new, changes)
     }
 
     fn change(old: &str, value: &str, style: ScalarStyle) -> Change {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use granit_parser::ScalarStyle;
 use serde::{Serialize, Serializer};
 
-use super::proof::Outline;
+use super::layer::Layer;
 use crate::image::{Digest, Repository, Tag};
 
 /// How a reference stands in a file.
@@ -66,9 +66,8 @@ pub struct Site {
     pub digest: Option<Digest>,
     /// Why it cannot be edited, if so.
     pub locked: Option<Locked>,
-    pub(super) tag_slot: Option<Slot>,
-    pub(super) digest_slot: Option<Slot>,
-    pub(super) outline: Arc<Outline>,
+    /// Where the bytes are; none if the site was kept over a restart, and the text is to be scanned again before an edit.
+    pub(super) bound: Option<Bound>,
 }
 
 impl Serialize for Site {
@@ -114,6 +113,15 @@ pub enum Locked {
         /// The repository of the other reference; one of them, if there are several.
         with: Repository,
     },
+}
+
+/// What ties a site to the text that it was found in.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    pub(super) tag: Option<Slot>,
+    pub(super) digest: Option<Slot>,
+    /// The text that the slots are in.
+    pub(super) layer: Arc<Layer>,
 }
 
 /// The bytes of a tag or a digest within a scalar.

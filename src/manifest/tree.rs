@@ -197,6 +197,14 @@ impl<'t> Tree<'t> {
         }
     }
 
+    /// Returns a scalar's value and style, whatever the style.
+    pub(super) fn any_scalar(&self, node: usize) -> Option<(&str, ScalarStyle)> {
+        match &self.nodes[node].kind {
+            Kind::Scalar { value, style } => Some((value, *style)),
+            _ => None,
+        }
+    }
+
     /// Returns where a scalar's value stands in the text, if it stands there as it is: without escapes and on one line.
     pub(super) fn verbatim(&self, node: usize) -> Option<usize> {
         let (value, style) = self.scalar(node)?;

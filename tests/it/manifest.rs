@@ -7,7 +7,7 @@ mod properties;
 mod shapes;
 
 use tagboat::image::{Digest, RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Site, Watch, apply, scan};
+use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};
 
 /// Watches these repositories.
 fn watch(patterns: &[&str]) -> Watch {
@@ -16,7 +16,7 @@ fn watch(patterns: &[&str]) -> Watch {
 
 /// Finds the sites of a repository of this name at ghcr.io/acme.
 fn api_sites(text: &str) -> Vec<Site> {
-    scan(text.as_bytes(), &watch(&["ghcr.io/acme/api"])).unwrap()
+    scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/api"])).unwrap()
 }
 
 /// Describes a site in one line: `line:column shape path repository tag@digest [locked]`.
@@ -29,7 +29,7 @@ fn describe(site: &Site) -> String {
 
 /// Moves every site that can be edited to a tag, and to a digest where it has one.
 fn bump(text: &str, watch: &Watch, tag: &str) -> String {
-    let sites = scan(text.as_bytes(), watch).unwrap();
+    let sites = scan(text.as_bytes(), Format::Yaml, watch).unwrap();
     let edits: Vec<Edit<'_>> = sites
         .iter()
         .filter(|site| site.locked.is_none() && site.tag.is_some())

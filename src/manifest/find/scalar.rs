@@ -47,8 +47,7 @@ impl Finder<'_, '_> {
         if reference.tag().is_none() && reference.digest().is_none() || !self.counts(&reference, named) {
             return None;
         }
-        let slot =
-            |span: &Option<Range<usize>>| span.as_ref().and_then(|span| located.slot(at, at.start + span.start..at.start + span.end));
+        let slot = |span: &Option<Range<usize>>| span.as_ref().and_then(|span| located.slot(at.start + span.start..at.start + span.end));
         let (tag_slot, digest_slot) = (slot(&spans.tag), slot(&spans.digest));
         let lost = spans.tag.is_some() && tag_slot.is_none() || spans.digest.is_some() && digest_slot.is_none();
         Some(Reading {

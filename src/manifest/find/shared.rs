@@ -25,7 +25,7 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
     let any = Watch::any();
     let mut finder = Finder::new(tree, &any);
     finder.only_pairs = true;
-    let others = finder.run()?;
+    let (others, _) = finder.run()?;
     // Where this watch reads a place as another repository than the one that is watched there, the latter counts.
     let watched: HashMap<&str, &Repository> = drafts.iter().map(|draft| (draft.path.as_str(), &draft.repository)).collect();
     let mut users: BTreeMap<usize, Vec<Repository>> = BTreeMap::new();

@@ -191,12 +191,12 @@ impl Finder<'_, '_> {
         let tag_end = if is_digest { 0 } else { value.find('@').unwrap_or(value.len()) };
         let digest_start = if is_digest { 0 } else { (tag_end + 1).min(value.len()) };
         if !is_digest {
-            parts.tag = Tag::parse(&value[..tag_end]).ok().map(|tag| Part { value: tag, slot: located.slot(&whole, 0..tag_end) });
+            parts.tag = Tag::parse(&value[..tag_end]).ok().map(|tag| Part { value: tag, slot: located.slot(0..tag_end) });
             parts.malformed |= parts.tag.is_none();
         }
         if is_digest || tag_end < value.len() {
             let digest = Digest::parse(&value[digest_start..]).ok();
-            parts.digest = digest.map(|digest| Part { value: digest, slot: located.slot(&whole, digest_start..value.len()) });
+            parts.digest = digest.map(|digest| Part { value: digest, slot: located.slot(digest_start..value.len()) });
             parts.malformed |= parts.digest.is_none();
         }
         let lost =

@@ -21,6 +21,9 @@ pub(super) enum Step {
 
 pub(super) struct Trail<'w, 't> {
     tree: &'w Tree<'t>,
+    /// The way to the scalar that the text is in, as path and key, and how many such scalars there are around it.
+    within: (String, String),
+    layer: usize,
     document: usize,
     steps: Vec<Step>,
     /// By mapping: the keys that it gives more than once; looked up only on the way to a site.
@@ -29,7 +32,18 @@ pub(super) struct Trail<'w, 't> {
 
 impl<'w, 't> Trail<'w, 't> {
     pub(super) fn new(tree: &'w Tree<'t>) -> Self {
-        Self { tree, document: 0, steps: Vec::new(), duplicates: HashMap::new() }
+        Self { tree, within: (String::new(), String::new()), layer: 0, document: 0, steps: Vec::new(), duplicates: HashMap::new() }
+    }
+
+    /// Tells that the text is the value of the scalar at the end of another trail.
+    pub(super) fn lie_within(&mut self, outer: &Trail<'_, '_>) {
+        self.within = (outer.path() + "|", outer.key() + "|");
+        self.layer = outer.layer + 1;
+    }
+
+    /// Returns how many texts the trail's own is within.
+    pub(super) fn layer(&self) -> usize {
+        self.layer
     }
 
     pub(super) fn enter_document(&mut self, index: usize) {
@@ -85,16 +99,19 @@ impl<'w, 't> Trail<'w, 't> {
     /// Returns the path for people.
     pub(super) fn path(&self) -> String {
         let steps = self.steps(false);
-        if self.document == 0 { steps } else { self.numbered(&steps) }
+        let own = if self.document == 0 { steps } else { self.numbered(&steps) };
+        format!("{}{own}", self.within.0)
     }
 
     /// Returns the path that holds still when lists are reordered.
     pub(super) fn key(&self) -> String {
         let steps = self.steps(true);
-        if self.tree.documents.len() == 1 {
-            return steps;
-        }
-        self.identity().map_or_else(|| self.numbered(&steps), |identity| format!("{identity}:{steps}"))
+        let own = match self.identity().filter(|_| self.tree.documents.len() > 1) {
+            Some(identity) => format!("{identity}:{steps}"),
+            None if self.tree.documents.len() > 1 => self.numbered(&steps),
+            None => steps,
+        };
+        format!("{}{own}", self.within.1)
     }
 
     fn numbered(&self, steps: &str) -> String {

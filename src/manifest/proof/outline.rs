@@ -62,7 +62,7 @@ impl Outline {
             match left.next_if(|change| change.node == cut) {
                 Some(change) => {
                     let expected = Some((change.value.as_str(), change.style));
-                    if tree.nodes.get(cut).is_none() || tree.scalar(cut) != expected {
+                    if tree.nodes.get(cut).is_none() || tree.any_scalar(cut) != expected {
                         return Err(Why::NotExpected { expected: change.value.clone() });
                     }
                 }

@@ -2,7 +2,7 @@
 
 use tagboat::error::{Classified, Verdict};
 use tagboat::image::{Digest, Tag};
-use tagboat::manifest::{Edit, EditError, Locked, Site, apply};
+use tagboat::manifest::{Edit, EditError, Format, Locked, Site, apply};
 
 use super::{api_sites, bump, digest, watch};
 
@@ -143,12 +143,12 @@ fn an_edit_never_moves_another_repository() {
 }
 
 #[test]
-fn sites_of_two_scans_of_one_text_work_together() {
+fn sites_of_two_scans_are_not_mixed() {
     let text = "a: ghcr.io/acme/api:1\nb: ghcr.io/acme/web:1\n";
     let api = &api_sites(text)[0];
-    let web = &tagboat::manifest::scan(text.as_bytes(), &watch(&["ghcr.io/acme/web"])).unwrap()[0];
-    let new = apply(text.as_bytes(), &[edit(web, "3", None), edit(api, "2", None)]).unwrap();
-    assert_eq!(String::from_utf8(new).unwrap(), "a: ghcr.io/acme/api:2\nb: ghcr.io/acme/web:3\n");
+    let web = &tagboat::manifest::scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/web"])).unwrap()[0];
+    let error = apply(text.as_bytes(), &[edit(web, "3", None), edit(api, "2", None)]).unwrap_err();
+    assert_eq!(error, EditError::Stale { path: "a".into() });
 }
 
 #[test]

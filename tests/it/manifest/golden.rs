@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tagboat::image::{Digest, Repository, RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Watch, apply, scan};
+use tagboat::manifest::{Edit, Format, Watch, apply, scan};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +61,7 @@ fn check(case: &Path) {
 
 /// Moves all sites that can be edited and have a tag.
 fn edit(text: &[u8], watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
-    let sites = scan(text, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let sites = scan(text, Format::Yaml, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let edits: Vec<Edit<'_>> = sites
         .iter()
         .filter(|site| site.locked.is_none() && site.tag.is_some())

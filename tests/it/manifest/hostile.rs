@@ -2,14 +2,14 @@
 
 use tagboat::error::{Classified, Verdict};
 use tagboat::image::Tag;
-use tagboat::manifest::{Edit, EditError, MAX_BYTES, Unreadable, Watch, apply, scan};
+use tagboat::manifest::{Edit, EditError, Format, MAX_BYTES, Unreadable, Watch, apply, scan};
 
 use super::{api_sites, bump, watch};
 
 const IMAGE: &str = "image: ghcr.io/acme/api:1.4.1\n";
 
 fn refused(text: impl AsRef<[u8]>) -> Unreadable {
-    let error = scan(text.as_ref(), &watch(&["ghcr.io/acme/api"])).unwrap_err();
+    let error = scan(text.as_ref(), Format::Yaml, &watch(&["ghcr.io/acme/api"])).unwrap_err();
     assert_eq!(error.verdict(), Verdict::Stalled);
     assert!(error.hint().is_some());
     error
@@ -48,7 +48,7 @@ fn a_broken_text_is_told_with_its_line_and_without_control_characters() {
 
 #[test]
 fn a_broken_text_without_a_watched_name_is_nobodys_business() {
-    assert!(scan(b"a: [\0\xff", &watch(&["ghcr.io/acme/api"])).unwrap().is_empty());
+    assert!(scan(b"a: [\0\xff", Format::Yaml, &watch(&["ghcr.io/acme/api"])).unwrap().is_empty());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn deep_nesting_is_refused() {
     assert!(matches!(refused(deep("[", "]", 1000)), Unreadable::TooDeep { line: 1 }));
     assert!(matches!(refused(deep("- ", "", 1000)), Unreadable::TooDeep { line: 1 }));
     assert!(matches!(refused(deep("{a: ", "}", 100_000)), Unreadable::TooDeep { line: 1 }));
-    assert!(scan(deep("[", "", 100_000).as_bytes(), &Watch::everything()).is_err());
+    assert!(scan(deep("[", "", 100_000).as_bytes(), Format::Yaml, &Watch::everything()).is_err());
     assert_eq!(api_sites(&deep("[", "]", 100)).len(), 1);
     // Deeper than the second reader goes, which then has no say.
     let text = format!("{}a: {}", "- ".repeat(100), deep("[", "]", 100));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tagboat::image::Tag;
-use tagboat::manifest::{Edit, Site, Watch, apply, scan};
+use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};
 
 use super::{api_sites, bump, watch};
 
@@ -152,7 +152,7 @@ proptest! {
     fn sites_are_found_exactly_and_nothing_else_changes(template in text(), (new, retyped) in prop::sample::select(TAGS.as_slice())) {
         let watch = watch(&["ghcr.io/acme/api"]);
         let old = fill(&template, "v1.4.1", false);
-        let sites = scan(old.as_bytes(), &watch).unwrap();
+        let sites = scan(old.as_bytes(), Format::Yaml, &watch).unwrap();
         let places = template.matches(IN_PLACE).count() + template.matches(ALONE).count();
         prop_assert_eq!(sites.len(), places, "in:\n{}", old);
         prop_assert!(sites.iter().all(|site| site.locked.is_none() && site.tag.as_ref().is_some_and(|tag| tag.as_str() == "v1.4.1")));
@@ -213,7 +213,7 @@ proptest! {
         }
         // Helm parameters tell a repository by a vague name only if it has a slash.
         let counts = |&&(name, _, form): &&(usize, usize, usize)| form != 3 || NAMES[name].contains('/');
-        let sites = scan(text.as_bytes(), &watch(&["ghcr.io/acme/*"])).unwrap();
+        let sites = scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/*"])).unwrap();
         prop_assert_eq!(sites.len(), uses.iter().filter(|&&(name, ..)| name < 2).count(), "in:\n{}", text);
         for site in &sites {
             let anchor = site.tag.as_ref().unwrap().as_str().trim_start_matches("v1.").parse::<usize>().unwrap();
@@ -337,8 +337,8 @@ fn edit<'a>(site: &'a Site, tag: &str) -> Edit<'a> {
 
 /// Whatever the text is: its sites can be moved one by one, or the edit is refused; and a moved site has moved, alone.
 fn check(text: &[u8]) -> Result<(), TestCaseError> {
-    let _ = scan(text, &Watch::everything());
-    let Ok(sites) = scan(text, &watch(&["ghcr.io/acme/api"])) else { return Ok(()) };
+    let _ = scan(text, Format::Yaml, &Watch::everything());
+    let Ok(sites) = scan(text, Format::Yaml, &watch(&["ghcr.io/acme/api"])) else { return Ok(()) };
     for site in sites.iter().filter(|site| site.tag.is_none() && site.digest.is_none()).take(5) {
         prop_assert!(apply(text, &[edit(site, "1.10")]).is_err(), "{}", site.path);
     }

@@ -1,7 +1,7 @@
 //! What is a site and what is none, shape by shape.
 
 use tagboat::image::Tag;
-use tagboat::manifest::{Shape, Watch, scan};
+use tagboat::manifest::{Format, Shape, Watch, scan};
 
 use super::{api_sites, describe, watch};
 
@@ -13,7 +13,8 @@ fn finds(text: &str, expected: &[&str]) {
 
 /// Scans for every reference and compares what was written.
 fn lists(text: &str, expected: &[&str]) {
-    let found: Vec<String> = scan(text.as_bytes(), &Watch::everything()).unwrap().into_iter().map(|site| site.written).collect();
+    let found: Vec<String> =
+        scan(text.as_bytes(), Format::Yaml, &Watch::everything()).unwrap().into_iter().map(|site| site.written).collect();
     assert_eq!(found, expected, "in:\n{text}");
 }
 
@@ -70,7 +71,7 @@ fn a_reference_without_a_tag_is_shown_where_an_image_stands() {
     finds("image: ghcr.io/acme/api\nversion: 1.4.1\n", &["1:8 scalar image -"]);
     finds("image: ghcr.io/acme/api\nsops: {}\n", &["1:8 scalar image - Sops"]);
     finds("image: ghcr.io/acme/api\nimage: x\n", &["1:8 scalar image - DuplicateKey"]);
-    let ported = scan(b"image: localhost:5000/api", &watch(&["localhost:5000/api"])).unwrap();
+    let ported = scan(b"image: localhost:5000/api", Format::Yaml, &watch(&["localhost:5000/api"])).unwrap();
     assert_eq!(ported[0].written, "localhost:5000/api", "a port is no tag");
     let site = api_sites("image: ghcr.io/acme/api").remove(0);
     assert_eq!((site.tag, site.digest, site.locked, site.written), (None, None, None, "ghcr.io/acme/api".to_owned()));
@@ -98,7 +99,7 @@ fn a_name_without_a_tag_is_no_site_where_no_image_stands() {
         finds(text, &[]);
     }
     let names = "metadata: {name: api, labels: {app.kubernetes.io/name: api}}\ncontainers: [{name: api, image: other}]\n";
-    assert!(scan(names.as_bytes(), &watch(&["api"])).unwrap().is_empty(), "a name is no image");
+    assert!(scan(names.as_bytes(), Format::Yaml, &watch(&["api"])).unwrap().is_empty(), "a name is no image");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn split_digests() {
 
 #[test]
 fn a_short_name_needs_more_than_a_name_key() {
-    let sites = |text: &str| scan(text.as_bytes(), &watch(&["nginx"])).unwrap().len();
+    let sites = |text: &str| scan(text.as_bytes(), Format::Yaml, &watch(&["nginx"])).unwrap().len();
     assert_eq!(sites("- {name: nginx, tag: 1.25}"), 0, "it may be anything that is called nginx");
     assert_eq!(sites("image: {name: nginx, tag: 1.25}"), 1);
     assert_eq!(sites("image: {repository: nginx, tag: 1.25}"), 1);
@@ -271,7 +272,7 @@ fn a_tag_that_another_repository_shares_is_locked() {
 #[test]
 fn two_watched_repositories_that_share_a_tag_are_both_locked() {
     let text = "v: &v 1\na: {repository: ghcr.io/acme/api, tag: *v}\nb: {repository: ghcr.io/acme/web, tag: *v}\n";
-    let sites = scan(text.as_bytes(), &watch(&["ghcr.io/acme/*"])).unwrap();
+    let sites = scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/*"])).unwrap();
     let reasons: Vec<_> = sites.iter().map(|site| site.locked.as_ref().unwrap().to_string()).collect();
     let reason = |with: &str| format!("an anchor shares its tag or digest with ghcr.io/acme/{with}, which would move along");
     assert_eq!(reasons, [reason("web"), reason("api")]);
@@ -367,7 +368,7 @@ fn the_whole_site() {
 fn patterns_find_all_that_they_cover() {
     let text = "[ghcr.io/acme/api:1, ghcr.io/acme/web:2, ghcr.io/acme/team/x:3, ghcr.io/other/api:4]";
     let found = |patterns: &[&str]| {
-        scan(text.as_bytes(), &watch(patterns)).unwrap().iter().map(|site| site.line + site.column).collect::<Vec<_>>().len()
+        scan(text.as_bytes(), Format::Yaml, &watch(patterns)).unwrap().iter().map(|site| site.line + site.column).collect::<Vec<_>>().len()
     };
     assert_eq!(found(&["ghcr.io/acme/*"]), 2);
     assert_eq!(found(&["ghcr.io/acme/**"]), 3);
