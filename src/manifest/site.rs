@@ -25,6 +25,10 @@ pub enum Shape {
     Kustomize,
     /// A pair of Helm parameters such as `image.repository` and `image.tag`.
     Parameters,
+    /// A chart's repository and version.
+    Chart,
+    /// Another artifact's `oci://` URL and tag.
+    Artifact,
 }
 
 impl fmt::Display for Shape {
@@ -35,6 +39,8 @@ impl fmt::Display for Shape {
             Self::Split => "split",
             Self::Kustomize => "kustomize",
             Self::Parameters => "parameters",
+            Self::Chart => "chart",
+            Self::Artifact => "artifact",
         })
     }
 }
