@@ -128,7 +128,7 @@ pub(super) struct Bound {
     pub(super) layer: Arc<Layer>,
 }
 
-/// Why no digest can be written at a site that has none. Reads on from "its digest is to be written along, but …".
+/// Why no digest can be written at a site that has none. Reads on from "its digest is to be written along, and …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoDigest {
