@@ -43,17 +43,18 @@ impl Layer {
 
 impl Host {
     /// Makes one change of the host's scalar of the changes within its value, which then is `value`; `text` is the text that
-    /// the scalar is in. None if a change does not stand there in one piece.
+    /// the scalar is in. None if a change does not stand there in one piece, or the scalar's style cannot hold it.
     pub(super) fn change(&self, text: &str, changes: &[Change], value: String) -> Option<Change> {
         let Self { scalar, layout, .. } = self;
         let (mut new, mut at) = (String::new(), scalar.span.start);
         for change in changes {
             let span = layout.in_text(&change.span)?;
             new.push_str(text.get(at..span.start)?);
-            new.push_str(&change.text);
+            new.push_str(&layout.spell(&change.text)?);
             at = span.end;
         }
         new.push_str(text.get(at..scalar.span.end)?);
-        Some(Change { node: scalar.node, span: scalar.span.clone(), text: new, old: scalar.value.clone(), value, style: scalar.style })
+        let (node, span, old, style) = (scalar.node, scalar.span.clone(), scalar.value.clone(), scalar.style);
+        Some(Change { node, entry: None, span, text: new, old, value, style })
     }
 }

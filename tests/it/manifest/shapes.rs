@@ -44,14 +44,10 @@ fn what_is_no_site() {
         "ghcr.io/acme/api:1: key\n",
         "? ghcr.io/acme/api:1\n: key\n",
         "# ghcr.io/acme/api:1\na: b\n",
-        "data: |\n  image: ghcr.io/acme/api:1\n",
         "image: >-\n  ghcr.io/acme/api:1\n",
         "url: https://ghcr.io/acme/api:1\n",
         "command: docker run ghcr.io/acme/api:1\n",
         "repository: ghcr.io/acme/api\n",
-        "repository: ghcr.io/acme/api\ntag:\n",
-        "repository: ghcr.io/acme/api\ntag: \"\"\n",
-        "repository: ghcr.io/acme/api\ntag: null # default of the chart\n",
         "repository: ghcr.io/acme/api\nother: {tag: 1.4.1}\n",
         "repository: ghcr.io/acme/api\nversion: 1.4.1\n",
         "repository: oci://ghcr.io/acme/api\ntag: 1.4.1\n",
@@ -90,16 +86,32 @@ fn a_name_without_a_tag_is_no_site_where_no_image_stands() {
         "image: https://ghcr.io/acme/api\n",
         "image: |\n  ghcr.io/acme/api\n",
         "image: ghcr.io/acme/api/\n",
-        // The place of its tag is there, and a chart's default fills it.
-        "image: ghcr.io/acme/api\ntag: ''\n",
-        "image: ghcr.io/acme/api\nimageTag:\n",
-        "b: &b {tag: ''}\nc: {<<: *b, image: ghcr.io/acme/api}\n",
         "kind: ImageRepository\nspec: {image: ghcr.io/acme/api}\n",
     ] {
         finds(text, &[]);
     }
     let names = "metadata: {name: api, labels: {app.kubernetes.io/name: api}}\ncontainers: [{name: api, image: other}]\n";
     assert!(scan(names.as_bytes(), Format::Yaml, &watch(&["api"])).unwrap().is_empty(), "a name is no image");
+}
+
+#[test]
+fn a_tag_that_is_empty_is_one_to_fill() {
+    for (text, found) in [
+        ("repository: ghcr.io/acme/api\ntag:\n", "2:5 split tag -"),
+        ("repository: ghcr.io/acme/api\ntag: \"\"\n", "2:7 split tag -"),
+        ("repository: ghcr.io/acme/api\ntag: null # default of the chart\n", "2:6 split tag -"),
+        ("image: ghcr.io/acme/api\ntag: ''\n", "2:7 split tag -"),
+        ("image: ghcr.io/acme/api\nimageTag:\n", "2:10 split imageTag -"),
+        ("b: &b {tag: ''}\nc: {<<: *b, image: ghcr.io/acme/api}\n", "1:14 split c.tag -"),
+        ("images: [{name: ghcr.io/acme/api, newTag: ~}]", "1:43 kustomize images[0].newTag -"),
+        ("parameters: [{name: i.name, value: ghcr.io/acme/api}, {name: i.tag, value: ''}]", "1:77 parameters parameters[1].value -"),
+    ] {
+        finds(text, &[found]);
+        assert!(api_sites(text)[0].blank, "{text}");
+    }
+    for text in ["{repository: ghcr.io/acme/api, tag}", "? tag\nrepository: ghcr.io/acme/api\n", "{image: ghcr.io/acme/api, version: }"] {
+        finds(text, &[]);
+    }
 }
 
 #[test]
@@ -336,9 +348,8 @@ fn what_must_not_be_edited_is_reported_locked() {
     finds("i: {repository: x/y, repository: ghcr.io/acme/api, tag: 1}", &["1:57 split i.tag 1 DuplicateKey"]);
     finds("i: {repository: ghcr.io/acme/api, tag: 1, tag: 2}", &["1:40 split i.tag 1 DuplicateKey", "1:48 split i.tag 2 DuplicateKey"]);
     finds("<<: {}\n<<: {}\nimage: ghcr.io/acme/api:1\n", &["3:8 scalar image 1"]);
-    finds("i: \"ghcr.io/acme/api:\\\n  1\"\n", &["1:4 scalar i 1 NotVerbatim"]);
-    finds("i: \"ghcr.io\\x2facme/api:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
-    finds("i: \"ghcr.io/acme/\\x61pi:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
+    finds("i: \"ghcr.io/acme/api:1\\\n  .4\"\n", &["1:5 scalar i 1.4 NotVerbatim"]);
+    finds("i: \"ghcr.io/acme/api:\\x31\"\nother: api\n", &["1:5 scalar i 1 NotVerbatim"]);
     finds("{repository: ghcr.io/acme/api, tag: '${TAG}'}", &["1:38 split tag - Malformed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!float 1.10}", &["1:45 split tag 1.10 Typed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!str 1.10}", &["1:43 split tag 1.10"]);
