@@ -186,8 +186,9 @@ impl Finder<'_, '_> {
         let Some(located) = Located::new(self.tree, self.tree.resolve(field.value)) else { return };
         let Some(slot) = located.empty() else { return };
         let locked = pair.repeated.then_some(Locked::DuplicateKey).or(located.locked());
+        // Of a null that is not written, behind the colon.
+        let at = located.position(&(0..0)).max(slot.start());
         let free = Free { tag: Some(slot), digest: self.free_digest(&pair) };
-        let at = located.position(&(0..0));
         let steps = field.steps.clone();
         let Pair { shape, written, repository, .. } = pair;
         self.emit(Reading { shape, written, repository, tag: None, digest: None, free, locked, at }, &steps);
