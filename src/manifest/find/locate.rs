@@ -21,9 +21,9 @@ pub(super) struct Located<'w, 't> {
 }
 
 impl<'w, 't> Located<'w, 't> {
-    /// Locates a scalar that is no block scalar.
+    /// Locates a scalar of any style.
     pub(super) fn new(tree: &'w Tree<'t>, node: usize) -> Option<Self> {
-        let (value, style) = tree.scalar(node)?;
+        let (value, style) = tree.any_scalar(node)?;
         let span = tree.nodes[node].span.clone();
         let scalar = Arc::new(Scalar { node, span, value: value.to_owned(), style });
         Some(Self { tree, scalar, layout: Layout::of(tree, node) })
