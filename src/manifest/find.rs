@@ -155,7 +155,7 @@ impl<'w, 't> Finder<'w, 't> {
             Kind::Scalar { .. } if self.only_pairs => {}
             Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.nested(node),
             Kind::Scalar { style: ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, ref value } if value.contains('\n') => {
-                self.nested(node)
+                self.nested(node);
             }
             Kind::Scalar { .. } => self.scalar(node),
             Kind::Mapping { .. } => self.mapping(node),
