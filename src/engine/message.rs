@@ -77,7 +77,9 @@ fn subject(changes: &[Change]) -> String {
 /// The version that a change is to, with few enough digits of a digest for people.
 fn short_version(change: &Change) -> String {
     match &change.digest {
-        Some(digest) if change.from.as_ref() == Some(&change.to) => format!("{}@{}", change.to, digest.as_str().get(..SHORT_DIGEST).unwrap_or_default()),
+        Some(digest) if change.from.as_ref() == Some(&change.to) => {
+            format!("{}@{}", change.to, digest.as_str().get(..SHORT_DIGEST).unwrap_or_default())
+        }
         _ => change.to.to_string(),
     }
 }

@@ -3,6 +3,7 @@
 mod edits;
 mod golden;
 mod hostile;
+mod nested;
 mod properties;
 mod shapes;
 mod slots;

@@ -23,9 +23,9 @@ pub(super) struct Located<'w, 't> {
 }
 
 impl<'w, 't> Located<'w, 't> {
-    /// Locates a scalar that is no block scalar.
+    /// Locates a scalar of any style.
     pub(super) fn new(tree: &'w Tree<'t>, node: usize) -> Option<Self> {
-        let (value, style) = tree.scalar(node)?;
+        let (value, style) = tree.any_scalar(node)?;
         let span = tree.nodes[node].span.clone();
         let scalar = Arc::new(Scalar { node, span, value: value.to_owned(), style });
         Some(Self { tree, scalar, layout: Layout::of(tree, node) })
@@ -40,7 +40,7 @@ impl<'w, 't> Located<'w, 't> {
     /// Returns the slot of a value that is none yet: null, written or not, or an empty string.
     pub(super) fn empty(&self) -> Option<Slot> {
         let Scalar { node, span, value, style } = self.scalar.as_ref();
-        if !is_empty(value, *style) {
+        if !is_empty(value, *style) || matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             return None;
         }
         let span = if span.is_empty() { place_of_null(self.tree, *node).map(|at| at..at)? } else { span.clone() };

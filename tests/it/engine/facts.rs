@@ -407,7 +407,8 @@ fn a_pinning_policy_writes_the_digest_with_the_tag_where_the_shape_holds_it() {
     let pair = "parameters:\n- {name: i.repository, value: REGISTRY/shop/api}\n- {name: i.tag, value: 1.0.0}\n";
     let split = "values:\n  repository: REGISTRY/shop/api\n  tag: 1.0.0 # the tag\n";
     let argument = "args: [--image=REGISTRY/shop/api:1.0.0]\n";
-    let world = World::new(&[(FILE, "image: REGISTRY/shop/api:1.0.0\n"), ("split.yaml", split), ("pair.yaml", pair), ("argument.yaml", argument)]);
+    let world =
+        World::new(&[(FILE, "image: REGISTRY/shop/api:1.0.0\n"), ("split.yaml", split), ("pair.yaml", pair), ("argument.yaml", argument)]);
     world.registry.publish("shop/api", "1.0.0");
     let new = world.registry.publish("shop/api", "1.1.0");
     let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { pin_digest = true }\n");
