@@ -177,14 +177,12 @@ impl<'e> Work<'e> {
             if changes.is_empty() {
                 continue;
             }
-            // At one place a value that was empty comes before the entry behind it, whose node is a later one.
-            changes.sort_by_key(|change| (change.span.start, change.node));
             let new = splice(old, &changes);
             let unproved = |why: Why| EditError::Unproved { path: self.first.to_owned(), reason: why.into() };
             proof::prove(&layer.outline, old, &new, &changes).map_err(unproved)?;
             let Some(host) = &layer.host else { return Ok(Some(new.into_bytes())) };
             let broken = || EditError::Locked { path: self.first.to_owned(), reason: Locked::NotVerbatim };
-            let change = host.change(host.layer.text(file), &changes, new).ok_or_else(broken)?;
+            let change = host.change(&changes, new).ok_or_else(broken)?;
             self.layer(&host.layer).insert((change.node, Kind::Scalar), Draft::Inner(change));
         }
         Ok(None)
@@ -206,16 +204,21 @@ pub(super) struct Change {
     pub(super) node: usize,
     /// The entry that is new; its value is the scalar then.
     pub(super) entry: Option<Arc<NewEntry>>,
-    /// The bytes to replace.
-    pub(super) span: Range<usize>,
-    /// What stands there then.
-    pub(super) text: String,
+    /// What is replaced in the text.
+    pub(super) splices: Vec<Splice>,
     /// The scalar's value before.
     pub(super) old: String,
     /// The scalar's value then.
     pub(super) value: String,
     /// How it is written then.
     pub(super) style: ScalarStyle,
+}
+
+/// Bytes to replace.
+pub(super) struct Splice {
+    pub(super) span: Range<usize>,
+    /// What stands there then.
+    pub(super) text: String,
 }
 
 fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
@@ -338,14 +341,14 @@ impl First<'_> {
             Slot::Empty { scalar, .. } => {
                 let (text, style) = written(&value, scalar.style, quote)?;
                 let space = if scalar.span.is_empty() { " " } else { "" };
-                let (node, span, old) = (scalar.node, scalar.span.clone(), scalar.value.clone());
-                Some(Change { node, entry: None, span, text: format!("{space}{text}"), old, value, style })
+                let splices = vec![Splice { span: scalar.span.clone(), text: format!("{space}{text}") }];
+                Some(Change { node: scalar.node, entry: None, splices, old: scalar.value.clone(), value, style })
             }
             Slot::Entry(entry) => {
                 let (text, style) = written(&value, entry.style, quote)?;
                 let text = format!("{}{text}{}", entry.lead, entry.tail);
-                let (node, span) = (entry.node, entry.span.clone());
-                Some(Change { node, entry: Some(Arc::clone(entry)), span, text, old: String::new(), value, style })
+                let splices = vec![Splice { span: entry.span.clone(), text }];
+                Some(Change { node: entry.node, entry: Some(Arc::clone(entry)), splices, old: String::new(), value, style })
             }
         }
     }
@@ -382,43 +385,45 @@ impl<'e> Pieces<'e> {
     fn change(self, text: &str) -> Option<Option<Change>> {
         let Self { scalar, quote, pieces } = self;
         let raw = text.get(scalar.span.clone())?;
-        let (mut value, mut new) = (String::new(), String::new());
-        let (mut value_at, mut raw_at) = (0, 0);
+        let (mut value, mut value_at) = (String::new(), 0);
+        let mut splices = Vec::with_capacity(pieces.len());
         for piece in pieces.into_values() {
             let Piece { in_value, in_text, .. } = piece;
             let in_raw = in_text.start.checked_sub(scalar.span.start)?..in_text.end.checked_sub(scalar.span.start)?;
             value.push_str(scalar.value.get(value_at..in_value.start)?);
-            new.push_str(raw.get(raw_at..in_raw.start)?);
-            if raw.get(in_raw.clone()) != scalar.value.get(in_value.clone()) {
+            if raw.get(in_raw) != scalar.value.get(in_value.clone()) {
                 return None;
             }
             value.push_str(&piece.new);
-            new.push_str(&piece.new);
-            (value_at, raw_at) = (in_value.end, in_raw.end);
+            splices.push(Splice { span: in_text.clone(), text: piece.new });
+            value_at = in_value.end;
         }
         value.push_str(scalar.value.get(value_at..)?);
-        new.push_str(raw.get(raw_at..)?);
         if value == scalar.value {
             return Some(None);
         }
         let mut style = scalar.style;
         if style == ScalarStyle::Plain && quote::retypes(&value) {
-            (new, style) = written(&value, style, quote)?;
+            let (text, quoted) = written(&value, style, quote)?;
+            splices = vec![Splice { span: scalar.span.clone(), text }];
+            style = quoted;
         }
-        let (node, span, old) = (scalar.node, scalar.span.clone(), scalar.value.clone());
-        Some(Some(Change { node, entry: None, span, text: new, old, value, style }))
+        Some(Some(Change { node: scalar.node, entry: None, splices, old: scalar.value.clone(), value, style }))
     }
 }
 
-/// Replaces the changes' bytes; they are in order and do not overlap, as they are of different scalars.
+/// Replaces the changes' bytes; they do not overlap, as they are different ones of different scalars.
 fn splice(text: &str, changes: &[Change]) -> String {
-    let grown: usize = changes.iter().map(|change| change.text.len()).sum();
+    let mut splices: Vec<&Splice> = changes.iter().flat_map(|change| &change.splices).collect();
+    // Stable: at one place a value that was empty comes before the entry behind it, as its node does.
+    splices.sort_by_key(|splice| splice.span.start);
+    let grown: usize = splices.iter().map(|splice| splice.text.len()).sum();
     let mut new = String::with_capacity(text.len() + grown);
     let mut at = 0;
-    for change in changes {
-        new.push_str(&text[at..change.span.start]);
-        new.push_str(&change.text);
-        at = change.span.end;
+    for splice in splices {
+        new.push_str(&text[at..splice.span.start]);
+        new.push_str(&splice.text);
+        at = splice.span.end;
     }
     new.push_str(&text[at..]);
     new

@@ -114,7 +114,7 @@ mod tests {
     fn change(old: &str, value: &str, style: ScalarStyle) -> Change {
         let tree = Tree::parse(OLD.as_bytes()).unwrap();
         let node = (0..tree.nodes.len()).find(|&node| tree.text_of(node) == Some(old)).unwrap();
-        Change { node, entry: None, span: 0..0, text: String::new(), old: old.to_owned(), value: value.to_owned(), style }
+        Change { node, entry: None, splices: Vec::new(), old: old.to_owned(), value: value.to_owned(), style }
     }
 
     #[test]

@@ -220,13 +220,18 @@ impl Slot {
         }
     }
 
+    /// Returns the bytes of the text that an edit replaces.
+    pub(super) fn in_text(&self) -> Range<usize> {
+        match self {
+            Self::Part { in_text, .. } => in_text.clone(),
+            Self::Empty { scalar, .. } => scalar.span.clone(),
+            Self::Entry(entry) => entry.span.clone(),
+        }
+    }
+
     /// Returns where it starts in the text.
     pub(super) fn start(&self) -> usize {
-        match self {
-            Self::Part { in_text, .. } => in_text.start,
-            Self::Empty { scalar, .. } => scalar.span.start,
-            Self::Entry(entry) => entry.span.start,
-        }
+        self.in_text().start
     }
 
     /// Returns the slot with another form; a new entry is written as it is.

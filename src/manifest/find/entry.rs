@@ -51,19 +51,13 @@ impl Entry {
     fn end_of_lines(self, tree: &Tree<'_>) -> Option<usize> {
         let text = tree.text;
         let node = &tree.nodes[self.value];
-        let Kind::Scalar { value, style: ScalarStyle::Literal | ScalarStyle::Folded } = &node.kind else {
+        if !matches!(node.kind, Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. }) {
             let end = end_of(tree, self.value)?;
             let line_end = next_break(text, end);
             return is_blank_or_comment(text.get(end..line_end)?).then_some(line_end);
-        };
-        let raw = text.get(node.span.clone())?;
-        if value.ends_with("\n\n") {
-            // It keeps its blank lines: behind the last of them.
-            let lines = raw.trim_end_matches([' ', '\t']);
-            let kept = lines.strip_suffix("\r\n").or_else(|| lines.strip_suffix(['\n', '\r']))?;
-            return Some(node.span.start + kept.len());
         }
-        let content = raw.trim_end_matches([' ', '\t', '\r', '\n']);
+        // A block scalar's bytes go on to the next key. A tag ends in no line break, so blank lines are none of its value.
+        let content = text.get(node.span.clone())?.trim_end_matches([' ', '\t', '\r', '\n']);
         (!content.is_empty()).then(|| next_break(text, node.span.start + content.len()))
     }
 

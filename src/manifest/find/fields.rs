@@ -123,7 +123,7 @@ pub(super) fn stated<'w>(tree: &'w Tree<'_>, paths: &[String]) -> Option<&'w str
 
 /// Returns a scalar's value if it is neither empty nor null.
 pub(super) fn given<'w>(tree: &'w Tree<'_>, node: usize) -> Option<&'w str> {
-    let (value, style) = tree.scalar(tree.resolve(node))?;
+    let (value, style) = tree.any_scalar(tree.resolve(node))?;
     (!is_empty(value, style)).then_some(value)
 }
 

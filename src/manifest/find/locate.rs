@@ -23,9 +23,9 @@ pub(super) struct Located<'w, 't> {
 }
 
 impl<'w, 't> Located<'w, 't> {
-    /// Locates a scalar that is no block scalar.
+    /// Locates a scalar of any style.
     pub(super) fn new(tree: &'w Tree<'t>, node: usize) -> Option<Self> {
-        let (value, style) = tree.scalar(node)?;
+        let (value, style) = tree.any_scalar(node)?;
         let span = tree.nodes[node].span.clone();
         let scalar = Arc::new(Scalar { node, span, value: value.to_owned(), style });
         Some(Self { tree, scalar, layout: Layout::of(tree, node) })
@@ -39,15 +39,15 @@ impl<'w, 't> Located<'w, 't> {
 
     /// Returns the slot of a value that is none yet: null, written or not, or an empty string.
     pub(super) fn empty(&self) -> Option<Slot> {
-        let scalar = &self.scalar;
-        let is_empty = is_empty(&scalar.value, scalar.style);
-        let scalar = match place_of_null(self.tree, scalar.node) {
-            _ if !is_empty => return None,
-            _ if !scalar.span.is_empty() => Arc::clone(scalar),
-            Some(at) => Arc::new(Scalar { node: scalar.node, span: at..at, value: String::new(), style: scalar.style }),
-            None => return None,
-        };
-        Some(Slot::Empty { scalar, form: Form::Plain })
+        let Scalar { node, span, value, style } = self.scalar.as_ref();
+        if !is_empty(value, *style) || matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return None;
+        }
+        let span = if span.is_empty() { place_of_null(self.tree, *node).map(|at| at..at)? } else { span.clone() };
+        // Behind a key in quotes its value is written alike, as JSON wants it.
+        let quotes = node.checked_sub(1).and_then(|key| self.tree.scalar(key)).map(|(_, style)| style);
+        let style = if *style == ScalarStyle::Plain { quotes.unwrap_or(*style) } else { *style };
+        Some(Slot::Empty { scalar: Arc::new(Scalar { node: *node, span, value: value.clone(), style }), form: Form::Plain })
     }
 
     /// Returns where a part stands, for people: exactly where it can be told, or else where the scalar starts.

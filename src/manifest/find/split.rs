@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::fields::{Field, Fields, given, merge_bases};
 use super::locate::{Located, Part, is_empty};
 use super::names::{Name, Role, Sure};
-use super::scalar::{has_host, names_image};
+use super::scalar::{MAX_REFERENCE, has_host, names_image};
 use super::trail::Step;
 use super::{Finder, Free, Reading};
 use crate::image::{Digest, Repository, Tag};
@@ -138,6 +138,9 @@ impl Finder<'_, '_> {
 
     /// Reads a text as a watched repository without tag and digest.
     pub(super) fn bare_repository(&self, text: &str, registry: Option<&str>) -> Option<(String, Repository)> {
+        if text.len() > MAX_REFERENCE {
+            return None;
+        }
         let written = match registry {
             Some(registry) => format!("{}/{text}", registry.trim_end_matches('/')),
             None => text.to_owned(),
@@ -189,8 +192,9 @@ impl Finder<'_, '_> {
         let Some(located) = Located::new(self.tree, self.tree.resolve(field.value)) else { return };
         let Some(slot) = located.empty() else { return };
         let locked = pair.repeated.then_some(Locked::DuplicateKey).or(located.locked());
+        // Of a null that is not written, behind the colon.
+        let at = located.position(&(0..0)).max(slot.start());
         let free = Free { tag: Some(slot), digest: self.free_digest(&pair) };
-        let at = located.position(&(0..0));
         let steps = field.steps.clone();
         let Pair { shape, written, repository, .. } = pair;
         self.emit(Reading { shape, written, repository, tag: None, digest: None, free, locked, at }, &steps);
@@ -221,7 +225,7 @@ impl Finder<'_, '_> {
 
     /// Says whether a value is empty or null.
     fn is_empty(&self, node: usize) -> bool {
-        self.tree.scalar(self.tree.resolve(node)).is_none_or(|(value, style)| is_empty(value, style))
+        self.tree.any_scalar(self.tree.resolve(node)).is_none_or(|(value, style)| is_empty(value, style))
     }
 
     /// Reads a scalar of a shape, or the anchor of an alias, as `tag` or `tag@digest`, or as the digest that stands in it by itself.
@@ -236,8 +240,14 @@ impl Finder<'_, '_> {
             malformed: false,
             at: self.tree.nodes[node].span.start,
         };
-        let Some(located) = Located::new(self.tree, node) else { return parts };
         let value = self.tree.text_of(node).unwrap_or_default();
+        // A long one that many aliases lead to would be copied for each.
+        parts.malformed = value.len() > MAX_REFERENCE;
+        let located = if parts.malformed { None } else { Located::new(self.tree, node) };
+        let Some(located) = located else {
+            parts.locked = Some(Locked::Malformed);
+            return parts;
+        };
         let whole = 0..value.len();
         value.clone_into(&mut parts.written);
         parts.at = located.position(&whole);

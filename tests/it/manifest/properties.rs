@@ -72,7 +72,7 @@ fn noise() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         Just("a: ghcr.io/acme/web:1.4.1"),
         Just("b: |\n  image: ghcr.io/acme/api:1.4.1  \n\n   deeper"),
-        Just("c: >-\n  ghcr.io/acme/api:1.4.1"),
+        Just("c: >-\n  {\"image\": \"ghcr.io/acme/api:1.4.1\"}"),
         Just("d: plain text\n  over two lines"),
         Just("e: \"é😀 \\t \\\n  x\" # ghcr.io/acme/api:1.4.1"),
         Just("f: {g: [ a,b ,c ], h : ~}   "),

@@ -44,7 +44,6 @@ fn what_is_no_site() {
         "ghcr.io/acme/api:1: key\n",
         "? ghcr.io/acme/api:1\n: key\n",
         "# ghcr.io/acme/api:1\na: b\n",
-        "image: >-\n  ghcr.io/acme/api:1\n",
         "url: https://ghcr.io/acme/api:1\n",
         "command: docker run ghcr.io/acme/api:1\n",
         "repository: ghcr.io/acme/api\n",
