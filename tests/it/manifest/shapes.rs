@@ -49,7 +49,7 @@ fn what_is_no_site() {
         "repository: ghcr.io/acme/api\n",
         "repository: ghcr.io/acme/api\nother: {tag: 1.4.1}\n",
         "repository: ghcr.io/acme/api\nversion: 1.4.1\n",
-        "repository: oci://ghcr.io/acme/api\ntag: 1.4.1\n",
+        "repository: oci://ghcr.io/acme/api\ntag: \"\"\n",
         "images:\n- name: ghcr.io/acme/api:1\n  newTag: \"\"\n",
         "images:\n- name: ghcr.io/acme/api\n  newName: ghcr.io/acme/other\n  newTag: 1.4.1\n",
     ] {
