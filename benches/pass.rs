@@ -211,7 +211,8 @@ fn one_file_of_many(registry: &Registry) {
         history: 200,
         timeout: Duration::from_secs(60),
     };
-    let config = EnvironmentConfig { name: "prod".to_owned(), paths: Paths::default(), formats: Formats::default(), git };
+    let config =
+        EnvironmentConfig { name: "prod".to_owned(), paths: Paths::default(), formats: Formats::default(), registry_keys: Vec::new(), git };
     let mut clone = Environment::open(config.git.clone(), &world.dir.path().join("clone")).unwrap();
     let snapshot = clone.fetch().unwrap();
 

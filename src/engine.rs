@@ -68,6 +68,8 @@ pub struct EnvironmentConfig {
     pub paths: Paths,
     /// How they are read.
     pub formats: Formats,
+    /// Paths in a file whose value is the registry of its split references.
+    pub registry_keys: Vec<String>,
     /// Where the repository is.
     pub git: environment::Config,
 }

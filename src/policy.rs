@@ -65,6 +65,8 @@ pub struct Config {
     pub platforms: Vec<String>,
     /// Write the digest behind the tag.
     pub pin_digest: bool,
+    /// Write a tag also where its place stands empty.
+    pub fill: bool,
     /// Let the policy lower a site.
     pub downgrade: bool,
 }
@@ -174,6 +176,7 @@ pub struct Policy {
     order: Compiled,
     conditions: Conditions,
     pins: bool,
+    fills: bool,
 }
 
 /// The conditions that hold under every order, and whether a site may be lowered.
@@ -261,6 +264,12 @@ impl Policy {
     #[must_use]
     pub fn pins(&self) -> bool {
         self.pins
+    }
+
+    /// Says whether a tag is written also where its place stands empty.
+    #[must_use]
+    pub fn fills(&self) -> bool {
+        self.fills
     }
 
     /// Returns the tag that is followed by digest, if that is the order; only then a site may be a bare digest.

@@ -21,6 +21,7 @@ pub(super) struct Environment {
     /// Where the URL stands, and what other environments must not have in common with this one; none without a URL and branch to compare.
     place: Option<(Span, Place)>,
     paths: Paths,
+    registry_keys: Vec<String>,
     git: Option<environment::Config>,
 }
 
@@ -38,6 +39,11 @@ impl ReadTable for Environment {
             "paths",
             "Which files are looked at; the last pattern that matches decides, `!` takes out. Default: all.",
             r#"["clusters/prod/**", "!**/vendor/**"]"#,
+        );
+        let registry_keys = keys.optional::<Vec<Located<String>>>(
+            "registry_keys",
+            "Paths in a values file whose value, if there is one, is the registry of all its `repository` and `tag` pairs.",
+            r#"["global.imageRegistry"]"#,
         );
         let auth = keys.optional("auth", "The credential.", r#"{ username = "bot", password = { env = "GIT_TOKEN" } }"#);
         let author = keys.defaulted::<Located<String>>(
@@ -61,6 +67,8 @@ impl ReadTable for Environment {
         let context = &mut *keys.context;
         let branch = branch.and_then(|branch| parsed(&branch, check_branch, context));
         let author = author.map_or_else(|| Some(default_author()), |author| parsed(&author, parse_author, context));
+        let registry_keys = registry_keys.unwrap_or_default();
+        let registry_keys = registry_keys.iter().filter_map(|key| parsed(key, check_registry_key, context)).collect();
         let remote = url.as_ref().and_then(|url| remote(url, context));
         if let (Some(url), Some(auth), Some(_)) = (&url, &auth, &remote) {
             check_auth(url, auth, keys);
@@ -80,7 +88,7 @@ impl ReadTable for Environment {
             (Some(url), branch) => Some((url.at, (url.value.trim_end_matches('/').trim_end_matches(".git").to_owned(), branch, scope))),
             (None, _) => None,
         };
-        Some(Self { place, paths: paths.map(|paths| paths.compiled).unwrap_or_default(), git })
+        Some(Self { place, paths: paths.map(|paths| paths.compiled).unwrap_or_default(), registry_keys, git })
     }
 }
 
@@ -100,6 +108,11 @@ fn parse_author(text: &str) -> Result<Author, &'static str> {
         return Err(FORM);
     }
     Ok(Author { name: name.to_owned(), email: email.to_owned() })
+}
+
+fn check_registry_key(text: &str) -> Result<String, &'static str> {
+    let is_path = text.split('.').all(|word| !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control()));
+    if is_path { Ok(text.to_owned()) } else { Err("a path is written with dots between its keys, as in `global.imageRegistry`") }
 }
 
 /// Checks a branch's name (git-check-ref-format).
@@ -188,7 +201,7 @@ pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, c
     let mut configs = Vec::new();
     for (name, environment) in named {
         parsed(&name, check_name, context);
-        let Some(Environment { place, paths, git }) = environment else { continue };
+        let Some(Environment { place, paths, registry_keys, git }) = environment else { continue };
         if let Some((url, place)) = place {
             if let Some(first) = places.get(&place) {
                 let help = "give each its own `paths`, or use one environment for both";
@@ -198,7 +211,7 @@ pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, c
                 places.insert(place, name.value.clone());
             }
         }
-        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, formats: Formats::default(), git }));
+        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, formats: Formats::default(), registry_keys, git }));
     }
     configs
 }

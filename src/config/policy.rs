@@ -46,7 +46,13 @@ impl ReadTable for Policy {
         );
         let platforms =
             keys.optional::<Vec<String>>("platforms", "Platforms that an image must all have.", r#"["linux/amd64", "linux/arm64"]"#);
-        let pin_digest = keys.defaulted::<bool>("pin_digest", "Write the digest behind the tag: `tag@sha256:…`.", "false", "true");
+        let pin_digest = keys.defaulted::<bool>(
+            "pin_digest",
+            "Write the digest along: `tag@sha256:…`, or a `digest` of its own beside a `tag`.",
+            "false",
+            "true",
+        );
+        let fill = keys.defaulted::<bool>("fill", "Write a tag also where its place stands empty, as in `tag: \"\"`.", "false", "true");
         let downgrade = keys.defaulted::<bool>("downgrade", "Let the policy lower a site that is ahead of it.", "false", "true");
         // A template whose filter could not even be read would be blamed for the filter's absence.
         let extract = extract.filter(|_| filter.is_some() || !keys.has("filter"));
@@ -62,6 +68,7 @@ impl ReadTable for Policy {
             min_age: min_age.map(|age| age.0),
             platforms: platforms.unwrap_or_default(),
             pin_digest: pin_digest.unwrap_or_default(),
+            fill: fill.unwrap_or_default(),
             downgrade: downgrade.unwrap_or_default(),
         };
         match Policy::new(config) {

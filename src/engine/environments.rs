@@ -209,7 +209,7 @@ impl Task {
     fn tell_changes(&self, outcome: &Outcome) {
         let Some(commit) = &outcome.pushed else { return };
         for change in outcome.changes.iter().take(MOST_LINES) {
-            let from = change.from.as_str();
+            let from = change.from.as_ref().map(crate::image::Tag::as_str);
             tracing::info!(repository = %change.repository, from, tag = %change.to, file = change.file, path = change.path, policy = change.policy, "changed");
         }
         let (changes, races) = (outcome.changes.len(), outcome.races);

@@ -1,7 +1,7 @@
 //! The text of a commit, and the trailers that machines read back.
 //!
 //! Owns the trailer's form: `Tagboat-Bump: REPOSITORY FROM -> TO FILE KEY`. FROM and TO are tags, or `TAG@DIGEST` where the tag
-//! stays and only its digest changes; FILE and KEY have their
+//! stays and only its digest changes; FROM is `(none)` where there was no tag; FILE and KEY have their
 //! blanks, control characters and `%` percent-encoded, so that no file name can break or forge a line.
 
 use std::fmt::Write;
@@ -14,6 +14,8 @@ const TRAILER: &str = "Tagboat-Bump: ";
 const BODY_LINES: usize = 200;
 /// Beyond this the subject counts images instead of naming them.
 const SUBJECT: usize = 72;
+/// Stands for the tag of a site that had none.
+const NO_TAG: &str = "(none)";
 /// How much of a digest a subject shows: `sha256:` and twelve digits.
 const SHORT_DIGEST: usize = 19;
 
@@ -52,11 +54,12 @@ pub(super) fn write(changes: &[Change]) -> String {
 /// What a change is from and to: the tags, with their digests where these are what changes.
 fn versions(change: &Change) -> (String, String) {
     let Change { from, from_digest, to, digest, .. } = change;
+    let stays = from.as_ref() == Some(to);
     let version = |tag: &Tag, digest: &Option<Digest>| match digest {
-        Some(digest) if from == to => format!("{tag}@{digest}"),
+        Some(digest) if stays => format!("{tag}@{digest}"),
         _ => tag.to_string(),
     };
-    (version(from, from_digest), version(to, digest))
+    (from.as_ref().map_or_else(|| NO_TAG.to_owned(), |from| version(from, from_digest)), version(to, digest))
 }
 
 fn subject(changes: &[Change]) -> String {
@@ -74,7 +77,9 @@ fn subject(changes: &[Change]) -> String {
 /// The version that a change is to, with few enough digits of a digest for people.
 fn short_version(change: &Change) -> String {
     match &change.digest {
-        Some(digest) if change.from == change.to => format!("{}@{}", change.to, digest.as_str().get(..SHORT_DIGEST).unwrap_or_default()),
+        Some(digest) if change.from.as_ref() == Some(&change.to) => {
+            format!("{}@{}", change.to, digest.as_str().get(..SHORT_DIGEST).unwrap_or_default())
+        }
         _ => change.to.to_string(),
     }
 }
@@ -129,12 +134,25 @@ mod tests {
             key: "spec.image".to_owned(),
             line: 1,
             repository: Repository::parse(repository).unwrap(),
-            from: Tag::parse(from).unwrap(),
+            from: Tag::parse(from).ok(),
             to: Tag::parse(to).unwrap(),
             from_digest: None,
             digest: None,
             policy: "semver ^1.4".to_owned(),
         }
+    }
+
+    #[test]
+    fn the_message_of_a_filled_tag_is_read_back() {
+        let message = write(&[change("values.yaml", "ghcr.io/acme/api", "", "1.4.2")]);
+        assert_eq!(
+            message,
+            "bump ghcr.io/acme/api to 1.4.2\n\n\
+             values.yaml: ghcr.io/acme/api (none) -> 1.4.2 (semver ^1.4)\n\n\
+             Tagboat-Bump: ghcr.io/acme/api (none) -> 1.4.2 values.yaml spec.image\n"
+        );
+        let bumps: Vec<_> = read(&message).map(|bump| (bump.repository.to_string(), bump.to.to_string(), bump.key)).collect();
+        assert_eq!(bumps, [("ghcr.io/acme/api".to_owned(), "1.4.2".to_owned(), "spec.image".to_owned())]);
     }
 
     #[test]
@@ -176,7 +194,7 @@ mod tests {
         );
         let read: Vec<_> = read(&message).collect();
         assert!(read[0].to == change.to && read[0].digest == Some(new.clone()));
-        let with_a_new_tag = Change { from: Tag::parse("1").unwrap(), ..change };
+        let with_a_new_tag = Change { from: Tag::parse("1").ok(), ..change };
         assert!(!write(&[with_a_new_tag]).contains('@'), "a new tag says enough");
     }
 

@@ -12,7 +12,7 @@ use super::holds::Holds;
 use super::tree::{SiteFile, Tree};
 use super::{EnvironmentConfig, Observations, Rules};
 use crate::image::{Digest, Repository, Tag, TagList};
-use crate::manifest::{Shape, Site};
+use crate::manifest::Site;
 use crate::policy::{Decision, Fact, Hold, Keep, Known, Question};
 
 /// A value that a commit changes, or would change.
@@ -30,9 +30,9 @@ pub struct Change {
     /// The repository, in canonical form.
     #[serde(serialize_with = "as_text")]
     pub repository: Repository,
-    /// The tag before; of a site that is a bare digest, the tag that it follows.
-    #[serde(serialize_with = "as_text")]
-    pub from: Tag,
+    /// The tag before; of a site that is a bare digest, the tag that it follows. None where the tag's place stood empty.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub from: Option<Tag>,
     /// The digest before, where the site had one.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub from_digest: Option<Digest>,
@@ -257,8 +257,13 @@ impl Decider<'_> {
         let site = &file.sites[index];
         let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
         let policy = self.rules.policy(rule);
-        if site.tag.is_none() && !(site.digest.is_some() && policy.follows().is_some()) {
-            let reason = if site.digest.is_some() { "it is pinned by digest without a tag" } else { "it has no tag" };
+        let has_place = site.tag.is_some() || site.blank && policy.fills() || site.digest.is_some() && policy.follows().is_some();
+        if !has_place {
+            let reason = match (&site.digest, site.blank) {
+                (Some(_), _) => "it is pinned by digest without a tag",
+                (None, true) => "its tag is empty, and its policy has no `fill = true`",
+                (None, false) => "it has no tag",
+            };
             return note(NoteKind::Unordered, reason.to_owned());
         }
         if self.observed.get(&site.repository).and_then(|o| o.tags.as_ref()).is_none() {
@@ -318,10 +323,8 @@ impl Decider<'_> {
         }
         let policy = self.rules.policy(rule);
         let pins = policy.pins() || policy.follows().is_some();
-        if pins && site.digest.is_none() && !matches!(site.shape, Shape::Scalar | Shape::Argument) {
-            return locked(
-                &"its digest is to be written along, and there is no place for it; add a `digest` beside the tag, which is then kept in step",
-            );
+        if let Some(why) = site.no_digest.filter(|_| pins && site.digest.is_none()) {
+            return locked(&format_args!("its digest is to be written along, and {why}"));
         }
         // The digest that was decided on, rather than the one that the tag may have by now.
         let fact = self.learned.facts(&site.repository).and_then(|facts| facts.get(&to));

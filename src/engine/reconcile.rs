@@ -361,7 +361,7 @@ fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {
             key: site.key.clone(),
             line: site.line,
             repository: site.repository.clone(),
-            from: site.tag.clone().unwrap_or_else(|| edit.to.clone()),
+            from: site.tag.clone().or_else(|| (!site.blank).then(|| edit.to.clone())),
             from_digest: site.digest.clone(),
             to: edit.to.clone(),
             digest: edit.digest.clone(),

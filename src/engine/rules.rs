@@ -65,7 +65,7 @@ impl Rules {
     #[must_use]
     pub fn watch(&self, environment: &EnvironmentConfig) -> Watch {
         let rules = self.images.iter().filter(|rule| rule.applies_to(&environment.name));
-        Watch::new(&rules.map(|rule| rule.repository.clone()).collect::<Vec<_>>())
+        Watch::new(&rules.map(|rule| rule.repository.clone()).collect::<Vec<_>>()).with_registry_keys(environment.registry_keys.clone())
     }
 
     /// Returns how often a repository is listed: as often as the most eager rule that covers it says.

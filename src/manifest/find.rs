@@ -6,6 +6,7 @@
 mod arguments;
 mod bare;
 mod charts;
+mod entry;
 mod fields;
 mod kustomize;
 mod locate;
@@ -17,6 +18,7 @@ mod split;
 mod trail;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
@@ -26,7 +28,7 @@ use trail::{Step, Trail};
 use super::layer::{Host, Layer};
 use super::layout::Layout;
 use super::proof::Outline;
-use super::site::{Bound, Locked, Scalar, Shape, Site};
+use super::site::{Bound, Locked, NoDigest, Scalar, Shape, Site, Slot};
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -48,6 +50,9 @@ pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreada
 /// others would cost their product.
 const MAX_MERGES: usize = 100_000;
 
+/// How many texts within scalars are read in a file.
+const MAX_TEXTS: usize = 20_000;
+
 /// A site on its way.
 struct Draft {
     path: String,
@@ -59,7 +64,17 @@ struct Draft {
     repository: Repository,
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
+    free: Free,
     locked: Option<Locked>,
+}
+
+/// Where a tag or a digest can be written that is not there.
+#[derive(Default)]
+struct Free {
+    /// The place of a tag that stands empty.
+    tag: Option<Slot>,
+    /// The place of a digest, or why there is none; nothing where it goes behind the tag.
+    digest: Option<Result<Slot, NoDigest>>,
 }
 
 /// What a shape tells of a reference that it found; the rest of a [`Draft`] is the same for all shapes.
@@ -69,6 +84,7 @@ struct Reading {
     repository: Repository,
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
+    free: Free,
     locked: Option<Locked>,
     at: usize,
 }
@@ -83,41 +99,83 @@ struct Finder<'w, 't> {
     trail: Trail<'w, 't>,
     /// How many entries may still be merged.
     merges: usize,
+    /// How many texts within scalars may still be read.
+    texts: usize,
+    /// How many sites there are in the texts around this one and within it.
+    elsewhere: usize,
+    /// Why the file is not read, as was found out in a text within this one.
+    refused: Option<Unreadable>,
     /// The values that are repositories in a split form.
     claimed: HashSet<usize>,
     drafts: Vec<Draft>,
     /// What was found in texts within scalars.
     inner: Vec<Inner>,
+    /// The mappings that others merge in; none if nobody asked yet.
+    merged: Option<HashSet<usize>>,
+    /// The registry of all split forms, where the file states it under a key that the watch knows.
+    registry: Option<&'w str>,
 }
 
 impl<'w, 't> Finder<'w, 't> {
     fn new(tree: &'w Tree<'t>, watch: &'w Watch) -> Self {
         let hits = watch.hits(tree.text);
         let (trail, claimed) = (Trail::new(tree), HashSet::new());
-        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new(), inner: Vec::new() }
+        Self {
+            tree,
+            watch,
+            hits,
+            only_pairs: false,
+            trail,
+            merges: MAX_MERGES,
+            texts: MAX_TEXTS,
+            elsewhere: 0,
+            refused: None,
+            claimed,
+            drafts: Vec::new(),
+            inner: Vec::new(),
+            merged: None,
+            registry: fields::stated(tree, watch.registry_keys()),
+        }
+    }
+
+    /// Looks through all documents and returns what is there.
+    fn run(mut self) -> Result<(Vec<Draft>, Vec<Inner>), Unreadable> {
+        self.look()?;
+        Ok((self.drafts, self.inner))
     }
 
     /// Looks through all documents.
-    fn run(mut self) -> Result<(Vec<Draft>, Vec<Inner>), Unreadable> {
+    fn look(&mut self) -> Result<(), Unreadable> {
         for index in 0..self.tree.documents.len() {
             self.trail.enter_document(index);
             self.walk(self.tree.documents[index].root);
         }
-        if self.drafts.len() > MAX_SITES {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
+        if self.elsewhere + self.drafts.len() > MAX_SITES {
             return Err(Unreadable::TooManySites { limit: MAX_SITES });
         }
-        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok((self.drafts, self.inner)) }
+        if self.merges == 0 { Err(Unreadable::TooManyMerges { limit: MAX_MERGES }) } else { Ok(()) }
+    }
+
+    /// Says whether some limit is reached, so that the rest need not be looked at.
+    fn is_spent(&self) -> bool {
+        self.elsewhere + self.drafts.len() > MAX_SITES || self.merges == 0 || self.refused.is_some()
     }
 
     /// Looks at a node and all below it. Nesting is bounded by the parser.
     fn walk(&mut self, node: usize) {
-        if self.drafts.len() > MAX_SITES || self.merges == 0 {
+        if self.is_spent() {
             return;
         }
         let tree = self.tree;
         match tree.nodes[node].kind {
             Kind::Scalar { .. } if self.only_pairs => {}
             Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.nested(node),
+            Kind::Scalar { style: ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, ref value } if value.contains('\n') => {
+                self.nested(node);
+            }
             Kind::Scalar { .. } => self.scalar(node),
             Kind::Mapping { .. } => self.mapping(node),
             Kind::Sequence { .. } => {
@@ -164,12 +222,12 @@ impl<'w, 't> Finder<'w, 't> {
         for &step in below {
             self.trail.push(step);
         }
-        let Reading { shape, written, repository, tag, digest, mut locked, at } = reading;
+        let Reading { shape, written, repository, tag, digest, free, mut locked, at } = reading;
         if self.trail.has_duplicate_key() {
             locked = Some(Locked::DuplicateKey);
         }
         let (path, key) = (self.trail.path(), self.trail.key());
-        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, locked });
+        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, free, locked });
         for _ in below {
             self.trail.pop();
         }
@@ -179,6 +237,8 @@ impl<'w, 't> Finder<'w, 't> {
 /// What was found in one text.
 struct Findings {
     outline: Outline,
+    /// Whether the text is encrypted with sops, so that nothing in it can be edited.
+    sops: bool,
     drafts: Vec<Draft>,
     inner: Vec<Inner>,
 }
@@ -193,32 +253,58 @@ struct Inner {
 impl Findings {
     /// Takes the fingerprint of a text with what was found in it.
     fn of(tree: &Tree<'_>, drafts: Vec<Draft>, inner: Vec<Inner>) -> Self {
-        let slots =
-            drafts.iter().flat_map(|draft| [draft.tag.as_ref().map(|part| &part.slot), draft.digest.as_ref().map(|part| &part.slot)]);
-        let edited = slots.flatten().flatten().map(|slot| slot.scalar.node);
+        let edited = drafts.iter().flat_map(Draft::slots).filter_map(|slot| slot.scalar()).map(|scalar| scalar.node);
         let outline = Outline::of(tree, edited.chain(inner.iter().map(|inner| inner.scalar.node)));
-        Self { outline, drafts, inner }
+        Self { outline, sops: is_sops(tree), drafts, inner }
     }
 
-    /// Makes sites of all drafts; `place` tells where in the file a place in this text is.
-    fn sites(self, host: Option<Host>, place: &dyn Fn(usize) -> usize, sites: &mut Vec<(usize, Site)>) {
+    /// Makes sites of all drafts. `place` tells where in the file a part of this text is, if it stands there in one piece, and
+    /// `start` where the text starts there.
+    fn sites(
+        self,
+        host: Option<Host>,
+        place: &dyn Fn(&Range<usize>) -> Option<Range<usize>>,
+        start: usize,
+        sites: &mut Vec<(usize, Site)>,
+    ) {
         let layer = Arc::new(Layer { outline: self.outline, host });
-        sites.extend(self.drafts.into_iter().map(|draft| (place(draft.at), draft.site(&layer))));
-        for Inner { scalar, layout, findings } in self.inner {
-            let at = scalar.span.start;
+        for mut draft in self.drafts {
+            let at = place(&(draft.at..draft.at)).map_or(start, |place| place.start);
+            if self.sops {
+                draft.locked = Some(Locked::Sops);
+            } else if draft.slots().any(|slot| slot.scalar().is_some() && place(&slot.in_text()).is_none()) {
+                draft.locked.get_or_insert(Locked::NotVerbatim);
+            }
+            sites.push((at, draft.site(&layer)));
+        }
+        for Inner { scalar, layout, mut findings } in self.inner {
+            let start = place(&(scalar.span.start..scalar.span.start)).map_or(start, |place| place.start);
             let in_host = layout.clone();
             let host = Host { layer: Arc::clone(&layer), scalar, layout };
-            let place = |inner: usize| place(in_host.in_text(&(inner..inner)).map_or(at, |range| range.start));
-            findings.sites(Some(host), &place, sites);
+            findings.sops |= self.sops;
+            findings.sites(Some(host), &|part| place(&in_host.in_text(part)?), start, sites);
         }
     }
 }
 
 impl Draft {
+    /// Visits all places that an edit may write to.
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let tag = self.tag.as_ref().and_then(|part| part.slot.as_ref()).or(self.free.tag.as_ref());
+        let free = self.free.digest.as_ref().and_then(|free| free.as_ref().ok());
+        tag.into_iter().chain(self.digest.as_ref().and_then(|part| part.slot.as_ref()).or(free))
+    }
+
     /// Makes a site that has no line yet.
     fn site(self, layer: &Arc<Layer>) -> Site {
         let (tag, tag_slot) = self.tag.map(|part| (part.value, part.slot)).unzip();
         let (digest, digest_slot) = self.digest.map(|part| (part.value, part.slot)).unzip();
+        let (free_digest, no_digest) = match self.free.digest {
+            Some(Ok(slot)) => (Some(slot), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        let blank = self.free.tag.is_some();
         Site {
             path: self.path,
             key: self.key,
@@ -229,26 +315,28 @@ impl Draft {
             repository: self.repository,
             tag,
             digest,
+            blank,
             locked: self.locked,
-            bound: Some(Bound { tag: tag_slot.flatten(), digest: digest_slot.flatten(), layer: Arc::clone(layer) }),
+            no_digest,
+            bound: Some(Bound {
+                tag: tag_slot.flatten().or(self.free.tag),
+                digest: digest_slot.flatten().or(free_digest),
+                layer: Arc::clone(layer),
+            }),
         }
     }
 }
 
-/// Orders a file's sites, counts their lines, makes their keys unique and locks them in an encrypted file.
+/// Orders a file's sites, counts their lines and makes their keys unique.
 fn finish(tree: &Tree<'_>, findings: Findings) -> Vec<Site> {
     let mut placed = Vec::new();
-    findings.sites(None, &|at| at, &mut placed);
+    findings.sites(None, &|part| Some(part.clone()), 0, &mut placed);
     placed.sort_by_key(|(at, _)| *at);
-    let sops = is_sops(tree);
     let mut cursor = Cursor::new(tree.text);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let finish = |(at, mut site): (usize, Site)| {
         (site.line, site.column) = cursor.advance(at);
         site.key = unique(&site.key, &mut seen);
-        if sops {
-            site.locked = Some(Locked::Sops);
-        }
         site
     };
     placed.into_iter().map(finish).collect()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::edit::Change;
+use super::edit::{Change, Splice};
 use super::layout::Layout;
 use super::proof::Outline;
 use super::site::Scalar;
@@ -42,18 +42,12 @@ impl Layer {
 }
 
 impl Host {
-    /// Makes one change of the host's scalar of the changes within its value, which then is `value`; `text` is the text that
-    /// the scalar is in. None if a change does not stand there in one piece, or the scalar's style cannot hold it.
-    pub(super) fn change(&self, text: &str, changes: &[Change], value: String) -> Option<Change> {
+    /// Makes one change of the host's scalar of the changes within its value, which then is `value`. None if a part does not
+    /// stand there in one piece, or the scalar's style cannot hold it.
+    pub(super) fn change(&self, changes: &[Change], value: String) -> Option<Change> {
         let Self { scalar, layout, .. } = self;
-        let (mut new, mut at) = (String::new(), scalar.span.start);
-        for change in changes {
-            let span = layout.in_text(&change.span)?;
-            new.push_str(text.get(at..span.start)?);
-            new.push_str(&layout.spell(&change.text)?);
-            at = span.end;
-        }
-        new.push_str(text.get(at..scalar.span.end)?);
-        Some(Change { node: scalar.node, span: scalar.span.clone(), text: new, old: scalar.value.clone(), value, style: scalar.style })
+        let outward = |inner: &Splice| Some(Splice { span: layout.in_text(&inner.span)?, text: layout.spell(&inner.text)?.into_owned() });
+        let splices = changes.iter().flat_map(|change| &change.splices).map(outward).collect::<Option<_>>()?;
+        Some(Change { node: scalar.node, entry: None, splices, old: scalar.value.clone(), value, style: scalar.style })
     }
 }

@@ -62,6 +62,11 @@ impl Layout {
         Some(Self { runs, style, line_break })
     }
 
+    /// Returns the layout of a scalar that has none: no part of it is in reach.
+    pub(super) fn unknown(style: ScalarStyle) -> Self {
+        Self { runs: Vec::new(), style, line_break: None }
+    }
+
     /// Returns where a part of the value stands in the text; none if it does not stand there in one piece.
     pub(super) fn in_text(&self, part: &Range<usize>) -> Option<Range<usize>> {
         let next = self.runs.partition_point(|run| run.in_value as usize <= part.start);

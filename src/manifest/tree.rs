@@ -63,6 +63,12 @@ pub enum Unreadable {
         /// How many are taken.
         limit: usize,
     },
+    /// It holds more texts within its values than anyone writes.
+    #[error("it holds more than {limit} texts within its values")]
+    TooManyTexts {
+        /// How many are read.
+        limit: usize,
+    },
     /// It merges (`<<`) more into its mappings than anyone writes.
     #[error("it merges more than {limit} entries into other mappings")]
     TooManyMerges {
@@ -92,9 +98,11 @@ impl Classified for Unreadable {
                 Some("leave the file out with `paths` if it is no manifest".to_owned())
             }
             Self::NotUtf8 { .. } | Self::Utf16 => Some("save the file as UTF-8, as YAML for Kubernetes is".to_owned()),
-            Self::TooLarge { .. } | Self::TooManyNodes { .. } | Self::TooManySites { .. } | Self::TooManyMerges { .. } => {
-                Some("split the file or leave it out with `paths`".to_owned())
-            }
+            Self::TooLarge { .. }
+            | Self::TooManyNodes { .. }
+            | Self::TooManySites { .. }
+            | Self::TooManyTexts { .. }
+            | Self::TooManyMerges { .. } => Some("split the file or leave it out with `paths`".to_owned()),
         }
     }
 }
@@ -221,7 +229,7 @@ impl<'t> Tree<'t> {
 
     /// Returns a scalar's value, following an alias; empty for a null that is not written.
     pub(super) fn text_of(&self, node: usize) -> Option<&str> {
-        self.scalar(self.resolve(node)).map(|(value, _)| value)
+        self.any_scalar(self.resolve(node)).map(|(value, _)| value)
     }
 
     /// Follows an alias to its anchor.

@@ -25,7 +25,7 @@ pub(super) fn policy(mut config: Config) -> Result<Policy, Vec<ConfigError>> {
     match order {
         Some(order) if errors.is_empty() => {
             let pins = config.pin_digest || matches!(order, Compiled::Follow(_));
-            Ok(Policy { order, conditions, pins })
+            Ok(Policy { order, conditions, pins, fills: config.fill })
         }
         _ => Err(errors),
     }

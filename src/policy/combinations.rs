@@ -39,6 +39,11 @@ const SENSELESS: &[Senseless] = &[
         keys: &["downgrade"],
         why: "`digest` follows a tag wherever it points, so no digest is lower than another; leave out `downgrade`",
     },
+    Senseless {
+        orders: &["update"],
+        keys: &["fill"],
+        why: "`update` goes on from the tag that a site has, and `{key}` is about sites that have none; use an order such as `semver`",
+    },
     Senseless { orders: &["digest"], keys: &["pin_digest"], why: "`digest` writes the digest anyway; leave out `pin_digest`" },
 ];
 
@@ -54,7 +59,7 @@ pub(super) fn check(order: &Order, config: &Config, errors: &mut Vec<ConfigError
 }
 
 /// All conditions, and whether the configuration says something by them.
-fn given(config: &Config) -> [(&'static str, bool); 11] {
+fn given(config: &Config) -> [(&'static str, bool); 12] {
     [
         ("filter", config.filter.is_some()),
         ("extract", config.extract.is_some()),
@@ -66,6 +71,7 @@ fn given(config: &Config) -> [(&'static str, bool); 11] {
         ("min_age", config.min_age.is_some()),
         ("platforms", !config.platforms.is_empty()),
         ("pin_digest", config.pin_digest),
+        ("fill", config.fill),
         ("downgrade", config.downgrade),
     ]
 }

@@ -3,8 +3,10 @@
 mod edits;
 mod golden;
 mod hostile;
+mod nested;
 mod properties;
 mod shapes;
+mod slots;
 
 use tagboat::image::{Digest, RepositoryPattern, Tag};
 use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};

@@ -11,7 +11,7 @@ impl Finder<'_, '_> {
     pub(super) fn arguments(&mut self, node: usize, value: &str) {
         let Some(located) = Located::new(self.tree, node) else { return };
         for (at, named) in behind_equals(value) {
-            if self.drafts.len() > super::MAX_SITES {
+            if self.is_spent() {
                 return;
             }
             if let Some(reading) = self.reference(&located, value, &at, named, Shape::Argument) {

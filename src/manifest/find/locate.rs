@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::layout::Layout;
-use super::super::site::{Locked, Scalar, Slot};
+use super::super::site::{Form, Locked, Scalar, Slot};
 use super::super::tree::Tree;
+use super::entry::place_of_null;
+use granit_parser::ScalarStyle;
 
 /// A value with its slot; none where its bytes are out of reach, and then the site is locked.
 pub(super) struct Part<T> {
@@ -21,9 +23,9 @@ pub(super) struct Located<'w, 't> {
 }
 
 impl<'w, 't> Located<'w, 't> {
-    /// Locates a scalar that is no block scalar.
+    /// Locates a scalar of any style.
     pub(super) fn new(tree: &'w Tree<'t>, node: usize) -> Option<Self> {
-        let (value, style) = tree.scalar(node)?;
+        let (value, style) = tree.any_scalar(node)?;
         let span = tree.nodes[node].span.clone();
         let scalar = Arc::new(Scalar { node, span, value: value.to_owned(), style });
         Some(Self { tree, scalar, layout: Layout::of(tree, node) })
@@ -32,7 +34,20 @@ impl<'w, 't> Located<'w, 't> {
     /// Returns the slot of a part of the value; none if its bytes do not stand in the text in one piece.
     pub(super) fn slot(&self, part: Range<usize>) -> Option<Slot> {
         let in_text = self.layout.as_ref()?.in_text(&part)?;
-        Some(Slot { scalar: Arc::clone(&self.scalar), in_value: part, in_text })
+        Some(Slot::Part { scalar: Arc::clone(&self.scalar), in_value: part, in_text, form: Form::Plain })
+    }
+
+    /// Returns the slot of a value that is none yet: null, written or not, or an empty string.
+    pub(super) fn empty(&self) -> Option<Slot> {
+        let Scalar { node, span, value, style } = self.scalar.as_ref();
+        if !is_empty(value, *style) || matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return None;
+        }
+        let span = if span.is_empty() { place_of_null(self.tree, *node).map(|at| at..at)? } else { span.clone() };
+        // Behind a key in quotes its value is written alike, as JSON wants it.
+        let quotes = node.checked_sub(1).and_then(|key| self.tree.scalar(key)).map(|(_, style)| style);
+        let style = if *style == ScalarStyle::Plain { quotes.unwrap_or(*style) } else { *style };
+        Some(Slot::Empty { scalar: Arc::new(Scalar { node: *node, span, value: value.clone(), style }), form: Form::Plain })
     }
 
     /// Returns where a part stands, for people: exactly where it can be told, or else where the scalar starts.
@@ -46,5 +61,13 @@ impl<'w, 't> Located<'w, 't> {
         let tag = self.tree.nodes[self.scalar.node].tag.as_ref()?;
         let kind = tag.suffix_in_namespace("tag:yaml.org,2002:")?;
         (kind != "str").then_some(Locked::Typed)
+    }
+}
+
+/// Says whether a scalar is null or an empty string.
+pub(super) fn is_empty(value: &str, style: ScalarStyle) -> bool {
+    match style {
+        ScalarStyle::Plain => matches!(value, "" | "~" | "null" | "Null" | "NULL"),
+        _ => value.is_empty(),
     }
 }

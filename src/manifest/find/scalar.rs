@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use super::super::site::{Locked, Shape};
 use super::locate::{Located, Part};
-use super::{Finder, Reading};
+use super::nested::holds_json;
+use super::{Finder, Free, Reading};
 use crate::image::{Reference, Registry};
 
 /// The longest reference: a repository, a tag and a sha512 digest with what joins them.
-const MAX_REFERENCE: usize = 255 + 1 + 128 + 1 + 135;
+pub(super) const MAX_REFERENCE: usize = 255 + 1 + 128 + 1 + 135;
 
 impl Finder<'_, '_> {
-    /// Looks at a scalar that is a value; keys of mappings are never sites.
+    /// Looks at a scalar of one line that is a value; keys of mappings are never sites.
     pub(super) fn scalar(&mut self, node: usize) {
         let tree = self.tree;
         let Some((value, _)) = tree.scalar(node) else { return };
@@ -25,7 +26,7 @@ impl Finder<'_, '_> {
             self.emit(reading, &[]);
         } else if let Some(reading) = named.then(|| self.bare(node)).flatten() {
             self.emit(reading, &[]);
-        } else if value.contains('=') {
+        } else if value.contains('=') && !holds_json(value) {
             self.arguments(node, value);
         }
     }
@@ -56,6 +57,7 @@ impl Finder<'_, '_> {
             repository: reference.repository().clone(),
             tag: reference.tag().map(|tag| Part { value: tag.clone(), slot: tag_slot }),
             digest: reference.digest().map(|digest| Part { value: digest.clone(), slot: digest_slot }),
+            free: Free::default(),
             locked: located.locked().or(lost.then_some(Locked::NotVerbatim)),
             at: located.position(at),
         })

@@ -24,6 +24,8 @@ pub(super) struct Trail<'w, 't> {
     /// The way to the scalar that the text is in, as path and key, and how many such scalars there are around it.
     within: (String, String),
     layer: usize,
+    /// Whether a key on the way to that scalar is given twice.
+    doubled: bool,
     document: usize,
     steps: Vec<Step>,
     /// By mapping: the keys that it gives more than once; looked up only on the way to a site.
@@ -32,11 +34,20 @@ pub(super) struct Trail<'w, 't> {
 
 impl<'w, 't> Trail<'w, 't> {
     pub(super) fn new(tree: &'w Tree<'t>) -> Self {
-        Self { tree, within: (String::new(), String::new()), layer: 0, document: 0, steps: Vec::new(), duplicates: HashMap::new() }
+        Self {
+            tree,
+            within: (String::new(), String::new()),
+            layer: 0,
+            doubled: false,
+            document: 0,
+            steps: Vec::new(),
+            duplicates: HashMap::new(),
+        }
     }
 
     /// Tells that the text is the value of the scalar at the end of another trail.
-    pub(super) fn lie_within(&mut self, outer: &Trail<'_, '_>) {
+    pub(super) fn lie_within(&mut self, outer: &mut Trail<'_, '_>) {
+        self.doubled = outer.has_duplicate_key();
         self.within = (outer.path() + "|", outer.key() + "|");
         self.layer = outer.layer + 1;
     }
@@ -97,13 +108,14 @@ impl<'w, 't> Trail<'w, 't> {
     /// Says whether a key on the way is given twice in its mapping.
     pub(super) fn has_duplicate_key(&mut self) -> bool {
         let tree = self.tree;
-        self.steps.iter().any(|step| match step {
-            Step::Entry { mapping, key } => {
-                let duplicates = self.duplicates.entry(*mapping).or_insert_with(|| duplicates(tree, *mapping));
-                !duplicates.is_empty() && tree.text_of(*key).is_some_and(|key| duplicates.contains(key))
-            }
-            Step::Item { .. } => false,
-        })
+        self.doubled
+            || self.steps.iter().any(|step| match step {
+                Step::Entry { mapping, key } => {
+                    let duplicates = self.duplicates.entry(*mapping).or_insert_with(|| duplicates(tree, *mapping));
+                    !duplicates.is_empty() && tree.text_of(*key).is_some_and(|key| duplicates.contains(key))
+                }
+                Step::Item { .. } => false,
+            })
     }
 
     /// Returns the path for people.

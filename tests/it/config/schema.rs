@@ -112,7 +112,7 @@ fn every_default_in_the_schema_is_the_one_that_holds() {
             defaults(&schema["properties"]["image"]["items"]["properties"]["policy"]),
         ),
     ];
-    assert_eq!(tables.iter().map(|(_, defaults)| defaults.lines().count()).collect::<Vec<_>>(), [5, 3, 3, 1, 6]);
+    assert_eq!(tables.iter().map(|(_, defaults)| defaults.lines().count()).collect::<Vec<_>>(), [5, 3, 3, 1, 7]);
     let text = |spelled: bool| tables.iter().map(|(head, own)| format!("{head}{}", if spelled { own } else { "" })).collect::<String>();
     let settings =
         |text: &str| format!("{:?}", load_str("policy.toml", text, &super::variables()).unwrap_or_else(|report| panic!("{report}")));

@@ -404,14 +404,79 @@ fn a_pinning_policy_pins_the_tag_that_is_there_once() {
 
 #[test]
 fn a_pinning_policy_writes_the_digest_with_the_tag_where_the_shape_holds_it() {
-    let split = "values:\n  repository: REGISTRY/shop/api\n  tag: 1.0.0\n";
+    let pair = "parameters:\n- {name: i.repository, value: REGISTRY/shop/api}\n- {name: i.tag, value: 1.0.0}\n";
+    let split = "values:\n  repository: REGISTRY/shop/api\n  tag: 1.0.0 # the tag\n";
     let argument = "args: [--image=REGISTRY/shop/api:1.0.0]\n";
-    let world = World::new(&[(FILE, "image: REGISTRY/shop/api:1.0.0\n"), ("split.yaml", split), ("argument.yaml", argument)]);
+    let world =
+        World::new(&[(FILE, "image: REGISTRY/shop/api:1.0.0\n"), ("split.yaml", split), ("pair.yaml", pair), ("argument.yaml", argument)]);
     world.registry.publish("shop/api", "1.0.0");
     let new = world.registry.publish("shop/api", "1.1.0");
     let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { pin_digest = true }\n");
-    world.tagboat(&policy, &["run", "--once"]).done().says("add a `digest` beside the tag");
+    world.tagboat(&policy, &["run", "--once"]).done().says("only the chart knows a parameter for it");
     assert_eq!(site(&world), format!(":1.1.0@{new}"));
     assert_eq!(world.read("argument.yaml"), world.fill(&format!("args: [--image=REGISTRY/shop/api:1.1.0@{new}]\n")));
-    assert_eq!(world.read("split.yaml"), world.fill(split));
+    assert_eq!(world.read("pair.yaml"), world.fill(pair), "a new tag beside no digest is not what the policy wants");
+    let pinned = format!("values:\n  repository: REGISTRY/shop/api\n  tag: 1.1.0 # the tag\n  digest: {new}\n");
+    assert_eq!(world.read("split.yaml"), world.fill(&pinned));
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits().len(), 1, "the second time there is nothing to do");
+
+    let newer = world.registry.publish("shop/api", "1.2.0");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read("split.yaml"), world.fill(&pinned.replace("1.1.0", "1.2.0").replace(&new, &newer)), "both move together");
+}
+
+#[test]
+fn a_digest_beside_a_tag_that_somebody_took_out_is_held() {
+    let kustomization = "images:\n- name: api\n  newName: REGISTRY/shop/api\n  newTag: 1.0.0\n";
+    let world = World::new(&[(FILE, kustomization)]);
+    let digest = world.registry.publish("shop/api", "1.0.0");
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { pin_digest = true }\n");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read(FILE), world.fill(&format!("{kustomization}  digest: {digest}\n")));
+    world.replace(FILE, &format!("  digest: {digest}\n"), "");
+    world.tagboat(&policy, &["run", "--once"]).done().says("held");
+    assert_eq!(world.read(FILE), world.fill(kustomization), "who takes the digest out wants it so");
+}
+
+#[test]
+fn an_empty_tag_is_filled_where_the_policy_says_so_and_held_when_it_is_emptied_again() {
+    let values = "image:\n  repository: REGISTRY/shop/api\n  tag: \"\" # the chart's\n";
+    let world = World::new(&[(FILE, values)]);
+    let digest = world.registry.publish("shop/api", "1.1.0");
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\npolicy = { semver = \"^1\" }\n");
+    world.tagboat(&policy, &["run", "--once"]).done().says("its policy has no `fill = true`");
+    assert_eq!(world.read(FILE), world.fill(values));
+
+    let image = "[[image]]\nrepository = \"REGISTRY/shop/api\"\n";
+    let policy = world.policy(&format!("{image}policy = {{ semver = \"^1\", fill = true, pin_digest = true }}\n"));
+    world.tagboat(&policy, &["run", "--once"]).done();
+    let filled = format!("image:\n  repository: REGISTRY/shop/api\n  tag: \"1.1.0\" # the chart's\n  digest: {digest}\n");
+    assert_eq!(world.read(FILE), world.fill(&filled));
+    let message = world.commits().remove(0).message;
+    assert!(message.contains(&world.fill("REGISTRY/shop/api (none) -> 1.1.0")), "{message}");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits().len(), 1, "the second time there is nothing to do");
+
+    world.replace(FILE, &format!("\"1.1.0\" # the chart's\n  digest: {digest}"), "\"\" # the chart's");
+    world.tagboat(&policy, &["run", "--once"]).done().says("held");
+    assert_eq!(world.read(FILE), world.fill(values), "who empties it wants it so");
+    world.registry.publish("shop/api", "1.2.0");
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert!(world.read(FILE).contains("tag: \"1.2.0\""), "until something newer comes");
+}
+
+#[test]
+fn a_registry_that_a_values_file_states_for_all_its_images_counts_where_the_user_says_so() {
+    let values = "global: {imageRegistry: REGISTRY}\nimage: {registry: docker.io, repository: shop/api, tag: 1.0.0}\n";
+    let world = World::new(&[(FILE, values)]);
+    world.registry.publish("shop/api", "1.0.0");
+    world.registry.publish("shop/api", "1.1.0");
+    let image = "[[image]]\nrepository = \"REGISTRY/shop/api\"\n";
+    let policy = world.policy(image);
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read(FILE), world.fill(values), "never guessed");
+    let policy = world.policy(&format!("registry_keys = [\"global.imageRegistry\"]\n{image}"));
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read(FILE), world.fill(&values.replace("1.0.0", "1.1.0")));
 }

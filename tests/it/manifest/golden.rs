@@ -19,10 +19,23 @@ struct Image {
     repository: String,
     tag: String,
     digest: Option<String>,
+    /// Whether the digest is written where there is none yet.
+    #[serde(default)]
+    pin: bool,
+    /// Whether the tag is written where its place stands empty.
+    #[serde(default)]
+    fill: bool,
 }
 
 /// What is wanted for a repository.
-type Wanted = BTreeMap<Repository, (Tag, Option<Digest>)>;
+struct Goal {
+    tag: Tag,
+    digest: Option<Digest>,
+    pin: bool,
+    fill: bool,
+}
+
+type Wanted = BTreeMap<Repository, Goal>;
 
 #[test]
 fn every_case_comes_out_byte_for_byte() {
@@ -43,7 +56,8 @@ fn check(case: &Path) {
         .iter()
         .map(|image| {
             let digest = image.digest.as_ref().map(|digest| Digest::parse(digest).unwrap());
-            (Repository::parse(&image.repository).unwrap(), (Tag::parse(&image.tag).unwrap(), digest))
+            let goal = Goal { tag: Tag::parse(&image.tag).unwrap(), digest, pin: image.pin, fill: image.fill };
+            (Repository::parse(&image.repository).unwrap(), goal)
         })
         .collect();
     let (before, after) = (files(&case.join("in")), files(&case.join("out")));
@@ -59,15 +73,16 @@ fn check(case: &Path) {
     }
 }
 
-/// Moves all sites that can be edited and have a tag.
+/// Moves all sites that can be edited and have a tag, or get one.
 fn edit(text: &[u8], watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
     let sites = scan(text, Format::Yaml, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let edits: Vec<Edit<'_>> = sites
         .iter()
-        .filter(|site| site.locked.is_none() && site.tag.is_some())
+        .filter(|site| site.locked.is_none() && (site.tag.is_some() || site.blank && wanted[&site.repository].fill))
         .map(|site| {
-            let (tag, digest) = &wanted[&site.repository];
-            Edit { site, tag: tag.clone(), digest: digest.clone().filter(|_| site.digest.is_some()) }
+            let Goal { tag, digest, pin, .. } = &wanted[&site.repository];
+            let has_place = site.digest.is_some() || *pin && site.no_digest.is_none();
+            Edit { site, tag: tag.clone(), digest: digest.clone().filter(|_| has_place) }
         })
         .collect();
     apply(text, &edits).unwrap_or_else(|error| panic!("{shown}: {error}"))

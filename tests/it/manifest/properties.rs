@@ -72,7 +72,7 @@ fn noise() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         Just("a: ghcr.io/acme/web:1.4.1"),
         Just("b: |\n  image: ghcr.io/acme/api:1.4.1  \n\n   deeper"),
-        Just("c: >-\n  ghcr.io/acme/api:1.4.1"),
+        Just("c: >-\n  {\"image\": \"ghcr.io/acme/api:1.4.1\"}"),
         Just("d: plain text\n  over two lines"),
         Just("e: \"é😀 \\t \\\n  x\" # ghcr.io/acme/api:1.4.1"),
         Just("f: {g: [ a,b ,c ], h : ~}   "),
@@ -152,7 +152,7 @@ proptest! {
     fn sites_are_found_exactly_and_nothing_else_changes(template in text(), (new, retyped) in prop::sample::select(TAGS.as_slice())) {
         let watch = watch(&["ghcr.io/acme/api"]);
         let old = fill(&template, "v1.4.1", false);
-        let sites = scan(old.as_bytes(), Format::Yaml, &watch).unwrap();
+        let sites: Vec<_> = scan(old.as_bytes(), Format::Yaml, &watch).unwrap().into_iter().filter(|site| !site.blank).collect();
         let places = template.matches(IN_PLACE).count() + template.matches(ALONE).count();
         prop_assert_eq!(sites.len(), places, "in:\n{}", old);
         prop_assert!(sites.iter().all(|site| site.locked.is_none() && site.tag.as_ref().is_some_and(|tag| tag.as_str() == "v1.4.1")));
@@ -170,14 +170,14 @@ proptest! {
     #[test]
     fn one_site_moves_without_the_others(template in text(), chosen in any::<prop::sample::Index>()) {
         let old = fill(&template, "v1.4.1", false);
-        let sites = api_sites(&old);
+        let sites = tagged(&old);
         prop_assume!(!sites.is_empty());
         let site = chosen.get(&sites);
         let new = apply(old.as_bytes(), &[edit(site, "v1.4.2")]).unwrap();
         let new = String::from_utf8(new).unwrap();
         prop_assert_eq!(new.len(), old.len());
         prop_assert_eq!(new.bytes().zip(old.bytes()).filter(|(new, old)| new != old).count(), 1);
-        let moved = api_sites(&new);
+        let moved = tagged(&new);
         for (before, after) in sites.iter().zip(&moved) {
             let tag = if before.key == site.key { "v1.4.2" } else { "v1.4.1" };
             prop_assert_eq!(after.tag.as_ref().unwrap().as_str(), tag);
@@ -331,6 +331,11 @@ const WORDS: &[&str] = &[
     "x",
 ];
 
+/// Finds the sites whose tag is not a place to fill.
+fn tagged(text: &str) -> Vec<Site> {
+    api_sites(text).into_iter().filter(|site| !site.blank).collect()
+}
+
 fn edit<'a>(site: &'a Site, tag: &str) -> Edit<'a> {
     Edit { site, tag: Tag::parse(tag).unwrap(), digest: site.digest.as_ref().map(|_| super::digest('b')) }
 }
@@ -339,7 +344,7 @@ fn edit<'a>(site: &'a Site, tag: &str) -> Edit<'a> {
 fn check(text: &[u8]) -> Result<(), TestCaseError> {
     let _ = scan(text, Format::Yaml, &Watch::everything());
     let Ok(sites) = scan(text, Format::Yaml, &watch(&["ghcr.io/acme/api"])) else { return Ok(()) };
-    for site in sites.iter().filter(|site| site.tag.is_none() && site.digest.is_none()).take(5) {
+    for site in sites.iter().filter(|site| site.tag.is_none() && site.digest.is_none() && !site.blank).take(5) {
         prop_assert!(apply(text, &[edit(site, "1.10")]).is_err(), "{}", site.path);
     }
     for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.tag.is_some()).take(5) {

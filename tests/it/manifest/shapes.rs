@@ -44,16 +44,12 @@ fn what_is_no_site() {
         "ghcr.io/acme/api:1: key\n",
         "? ghcr.io/acme/api:1\n: key\n",
         "# ghcr.io/acme/api:1\na: b\n",
-        "image: >-\n  ghcr.io/acme/api:1\n",
         "url: https://ghcr.io/acme/api:1\n",
         "command: docker run ghcr.io/acme/api:1\n",
         "repository: ghcr.io/acme/api\n",
-        "repository: ghcr.io/acme/api\ntag:\n",
-        "repository: ghcr.io/acme/api\ntag: \"\"\n",
-        "repository: ghcr.io/acme/api\ntag: null # default of the chart\n",
         "repository: ghcr.io/acme/api\nother: {tag: 1.4.1}\n",
         "repository: ghcr.io/acme/api\nversion: 1.4.1\n",
-        "repository: oci://ghcr.io/acme/api\ntag: 1.4.1\n",
+        "repository: oci://ghcr.io/acme/api\ntag: \"\"\n",
         "images:\n- name: ghcr.io/acme/api:1\n  newTag: \"\"\n",
         "images:\n- name: ghcr.io/acme/api\n  newName: ghcr.io/acme/other\n  newTag: 1.4.1\n",
     ] {
@@ -89,16 +85,32 @@ fn a_name_without_a_tag_is_no_site_where_no_image_stands() {
         "image: https://ghcr.io/acme/api\n",
         "image: |\n  ghcr.io/acme/api\n",
         "image: ghcr.io/acme/api/\n",
-        // The place of its tag is there, and a chart's default fills it.
-        "image: ghcr.io/acme/api\ntag: ''\n",
-        "image: ghcr.io/acme/api\nimageTag:\n",
-        "b: &b {tag: ''}\nc: {<<: *b, image: ghcr.io/acme/api}\n",
         "kind: ImageRepository\nspec: {image: ghcr.io/acme/api}\n",
     ] {
         finds(text, &[]);
     }
     let names = "metadata: {name: api, labels: {app.kubernetes.io/name: api}}\ncontainers: [{name: api, image: other}]\n";
     assert!(scan(names.as_bytes(), Format::Yaml, &watch(&["api"])).unwrap().is_empty(), "a name is no image");
+}
+
+#[test]
+fn a_tag_that_is_empty_is_one_to_fill() {
+    for (text, found) in [
+        ("repository: ghcr.io/acme/api\ntag:\n", "2:5 split tag -"),
+        ("repository: ghcr.io/acme/api\ntag: \"\"\n", "2:7 split tag -"),
+        ("repository: ghcr.io/acme/api\ntag: null # default of the chart\n", "2:6 split tag -"),
+        ("image: ghcr.io/acme/api\ntag: ''\n", "2:7 split tag -"),
+        ("image: ghcr.io/acme/api\nimageTag:\n", "2:10 split imageTag -"),
+        ("b: &b {tag: ''}\nc: {<<: *b, image: ghcr.io/acme/api}\n", "1:14 split c.tag -"),
+        ("images: [{name: ghcr.io/acme/api, newTag: ~}]", "1:43 kustomize images[0].newTag -"),
+        ("parameters: [{name: i.name, value: ghcr.io/acme/api}, {name: i.tag, value: ''}]", "1:77 parameters parameters[1].value -"),
+    ] {
+        finds(text, &[found]);
+        assert!(api_sites(text)[0].blank, "{text}");
+    }
+    for text in ["{repository: ghcr.io/acme/api, tag}", "? tag\nrepository: ghcr.io/acme/api\n", "{image: ghcr.io/acme/api, version: }"] {
+        finds(text, &[]);
+    }
 }
 
 #[test]

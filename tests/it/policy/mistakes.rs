@@ -18,6 +18,8 @@ fn conditions_that_say_nothing_under_the_order() {
         (Config { strict: true, ..update(Minor) }, "strict", "`strict` is for `semver`"),
         (Config { strict: true, ..numeric(Ascending) }, "strict", "`numeric` has no use for it"),
         (Config { strict: true, ..Config::default() }, "strict", "`update` has no use for it"),
+        (Config { fill: true, ..update(Minor) }, "fill", "sites that have none"),
+        (Config { fill: true, ..Config::default() }, "fill", "use an order such as `semver`"),
         (Config { variant: Variant::Any, ..strict("*") }, "variant", "leave out one of the two"),
         (Config { precision: Precision::Any, ..strict("*") }, "precision", "three numbers only"),
         (Config { prerelease: Prerelease::Any, ..numeric(Ascending) }, "prerelease", "does not read versions"),
@@ -40,7 +42,7 @@ fn conditions_that_say_nothing_under_the_order() {
 #[test]
 fn every_pair_of_an_order_and_a_condition_is_decided() {
     type Condition = (&'static str, fn(&mut Config));
-    let conditions: [Condition; 11] = [
+    let conditions: [Condition; 12] = [
         ("filter", |config| config.filter = Some("(x)".into())),
         ("extract", |config| (config.filter, config.extract) = (Some("(x)".into()), Some("$1".into()))),
         ("exclude", |config| config.exclude = vec!["x".into()]),
@@ -51,13 +53,14 @@ fn every_pair_of_an_order_and_a_condition_is_decided() {
         ("min_age", |config| config.min_age = Some(Duration::from_secs(1))),
         ("platforms", |config| config.platforms = vec!["linux/amd64".into()]),
         ("pin_digest", |config| config.pin_digest = true),
+        ("fill", |config| config.fill = true),
         ("downgrade", |config| config.downgrade = true),
     ];
     let order = |order| Config { order: Some(order), ..Config::default() };
     for (config, refused) in [
         (semver("*"), vec![]),
         (strict("*"), vec!["variant", "precision"]),
-        (update(Minor), vec!["strict"]),
+        (update(Minor), vec!["strict", "fill"]),
         (order(Order::Calver("YYYY.MM".into())), vec!["precision", "strict"]),
         (numeric(Ascending), vec!["prerelease", "variant", "precision", "strict"]),
         (alphabetical(Ascending), vec!["prerelease", "variant", "precision", "strict"]),
@@ -156,6 +159,7 @@ fn all_mistakes_at_once() {
         min_age: Some(Duration::from_secs(1)),
         platforms: vec!["linux".into()],
         pin_digest: true,
+        fill: true,
         downgrade: true,
     };
     let mut keys: Vec<_> = mistakes(config).iter().map(|error| (error.key, error.index)).collect();
