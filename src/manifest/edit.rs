@@ -7,7 +7,7 @@ use std::sync::Arc;
 use granit_parser::ScalarStyle;
 
 use super::layer::Layer;
-use super::proof::{self, Why};
+use super::proof::Why;
 use super::quote;
 use super::site::{Bound, Locked, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
@@ -111,7 +111,7 @@ pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     let Some(first) = edits.first() else { return Ok(text.to_vec()) };
     let stale = |edit: &Edit<'_>| EditError::Stale { path: edit.site.path.clone() };
     let root = first.site.bound.as_ref().ok_or_else(|| stale(first))?.layer.root();
-    if !root.outline.fits(text) {
+    if !root.evidence.fits(text) {
         return Err(stale(first));
     }
     let mut work = Work { first: &first.site.path, layers: Vec::new() };
@@ -148,7 +148,7 @@ impl<'e> Work<'e> {
             changes.sort_by_key(|change| change.span.start);
             let new = splice(old, &changes);
             let unproved = |why: Why| EditError::Unproved { path: self.first.to_owned(), reason: why.into() };
-            proof::prove(&layer.outline, old, &new, &changes).map_err(unproved)?;
+            layer.evidence.prove(old, &new, &changes).map_err(unproved)?;
             let Some(host) = &layer.host else { return Ok(Some(new.into_bytes())) };
             let broken = || EditError::Locked { path: self.first.to_owned(), reason: Locked::NotVerbatim };
             let change = host.change(host.layer.text(file), &changes, new).ok_or_else(broken)?;
@@ -207,8 +207,8 @@ enum Draft<'e> {
 /// The new pieces of one scalar.
 struct Pieces<'e> {
     scalar: Arc<Scalar>,
-    /// The preferred quote if it needs one.
-    quote: ScalarStyle,
+    /// The preferred quote if it needs one; none where no scalar does.
+    quote: Option<ScalarStyle>,
     /// By place in the value.
     pieces: BTreeMap<usize, Piece<'e>>,
 }
@@ -222,7 +222,7 @@ struct Piece<'e> {
 impl<'e> Work<'e> {
     fn collect(&mut self, edit: &Edit<'e>, bound: &'e Bound) -> Result<(), EditError> {
         let site = edit.site;
-        let quote = bound.layer.outline.quote();
+        let quote = bound.layer.evidence.quote();
         let drafts = self.layer(&bound.layer);
         let mut pieces = Vec::new();
         if let Some(slot) = &bound.tag {
@@ -298,7 +298,7 @@ impl<'e> Pieces<'e> {
             return Some(None);
         }
         let mut style = scalar.style;
-        if style == ScalarStyle::Plain && quote::retypes(&value) {
+        if let Some(quote) = quote.filter(|_| style == ScalarStyle::Plain && quote::retypes(&value)) {
             let mark = if quote == ScalarStyle::SingleQuoted { '\'' } else { '"' };
             new = format!("{mark}{value}{mark}");
             style = quote;

@@ -25,6 +25,14 @@ pub enum Shape {
     Kustomize,
     /// A pair of Helm parameters such as `image.repository` and `image.tag`.
     Parameters,
+    /// A scalar whose reference stands in defaults of variables: `${IMAGE:-ghcr.io/acme/api:1.4}`.
+    Variable,
+    /// A line of a Dockerfile.
+    Dockerfile,
+    /// A string of Terraform or other HCL.
+    Terraform,
+    /// A match of a regular expression of the user's.
+    Regex,
 }
 
 impl fmt::Display for Shape {
@@ -35,6 +43,10 @@ impl fmt::Display for Shape {
             Self::Split => "split",
             Self::Kustomize => "kustomize",
             Self::Parameters => "parameters",
+            Self::Variable => "variable",
+            Self::Dockerfile => "dockerfile",
+            Self::Terraform => "terraform",
+            Self::Regex => "regex",
         })
     }
 }
@@ -107,8 +119,11 @@ pub enum Locked {
     /// An explicit YAML tag such as `!!float` makes it something else than a string.
     #[error("a YAML tag such as `!!float` makes it no string")]
     Typed,
-    /// Through an anchor or a merge, another reference has the same tag or digest, and would move along.
-    #[error("an anchor shares its tag or digest with {with}, which would move along")]
+    /// Its tag or digest is put together from variables, or stands in one that serves for something else, too.
+    #[error("its tag or digest is put together from variables, or stands in one that is also used otherwise")]
+    Assembled,
+    /// Through an anchor, a merge or a variable, another reference has the same tag or digest, and would move along.
+    #[error("it shares its tag or digest with {with}, which would move along")]
     Shared {
         /// The repository of the other reference; one of them, if there are several.
         with: Repository,
