@@ -35,7 +35,7 @@ mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats, NearMiss};
-pub use site::{Locked, Shape, Site};
+pub use site::{Locked, NoDigest, Shape, Site};
 pub use text::{MAX_SEARCHES, MissReason, Search, SearchError};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;

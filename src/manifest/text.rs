@@ -19,7 +19,7 @@ pub use search::{MAX_SEARCHES, Search, SearchError};
 
 use super::find;
 use super::layer::{Evidence as LayerEvidence, Layer};
-use super::site::{Bound, Scalar, Site, Slot};
+use super::site::{Bound, Form, Scalar, Site, Slot};
 use super::tree::{Unreadable, decode};
 use super::watch::Watch;
 use granit_parser::ScalarStyle;
@@ -128,7 +128,9 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         repository: finding.repository,
         tag,
         digest,
+        blank: false,
         locked: finding.locked,
+        no_digest: finding.no_digest,
         bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), layer: Arc::clone(layer) }),
     }
 }
@@ -139,5 +141,5 @@ fn slot(text: &str, range: Range<usize>) -> Option<Slot> {
     let value = text.get(range.clone())?.to_owned();
     let in_value = 0..value.len();
     let scalar = Arc::new(Scalar { node: range.start, span: range.clone(), value, style: ScalarStyle::Plain });
-    Some(Slot { scalar, in_value, in_text: range })
+    Some(Slot::Part { scalar, in_value, in_text: range, form: Form::Plain })
 }

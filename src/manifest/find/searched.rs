@@ -10,18 +10,14 @@ use super::super::text::{Finding, Part as Found};
 use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
 use super::locate::{Located, Part};
-use super::{Draft, Inner};
+use super::{Draft, Free, Inner};
 
 /// Adds what counts and was not found by its shape.
 pub(super) fn add(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>, drafts: &mut Vec<Draft>, inner: &[Inner]) {
     if searched.is_empty() {
         return;
     }
-    let slots = |draft: &Draft| {
-        let tag = draft.tag.as_ref().and_then(|part| part.slot.as_ref()).map(|slot| slot.in_text.clone());
-        tag.or_else(|| draft.digest.as_ref().and_then(|part| part.slot.as_ref()).map(|slot| slot.in_text.clone()))
-    };
-    let known: HashSet<usize> = drafts.iter().filter_map(slots).map(|range| range.start).collect();
+    let known: HashSet<usize> = drafts.iter().flat_map(Draft::slots).map(Slot::start).collect();
     let hosts: HashSet<usize> = inner.iter().map(|inner| inner.scalar.node).collect();
     let keys = keys(tree);
     let scalars: Vec<usize> = (0..tree.nodes.len()).filter(|&node| matches!(tree.nodes[node].kind, Kind::Scalar { .. })).collect();
@@ -47,6 +43,7 @@ pub(super) fn add(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>, drafts
             repository: finding.repository,
             tag,
             digest,
+            free: Free { tag: None, digest: finding.no_digest.map(Err) },
             locked: lost.then_some(Locked::NotVerbatim),
         });
     }

@@ -5,7 +5,7 @@ use super::super::joined::Joined;
 use super::super::site::{Locked, Shape};
 use super::super::variable::expand;
 use super::locate::{Located, Part};
-use super::{Finder, Reading};
+use super::{Finder, Free, Reading};
 use crate::image::Reference;
 
 /// What GitHub's workflows and many tools put before a reference to tell that it is one.
@@ -34,6 +34,7 @@ impl Finder<'_, '_> {
             repository: reference.repository().clone(),
             tag: reference.tag().map(|value| Part { value: value.clone(), slot: tag.flatten() }),
             digest: reference.digest().map(|value| Part { value: value.clone(), slot: digest.flatten() }),
+            free: Free::default(),
             locked: located.locked().or(locked),
             at: located.position(&(0..value.len())),
         })

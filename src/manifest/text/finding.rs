@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::find::has_host;
 use super::super::joined::Joined;
-use super::super::site::{Locked, Shape};
+use super::super::site::{Locked, NoDigest, Shape};
 use super::super::tree::Unreadable;
 use super::super::watch::Watch;
 use super::{Found, Miss, MissReason};
@@ -28,6 +28,8 @@ pub(in super::super) struct Finding {
     pub(in super::super) tag: Option<Part<Tag>>,
     pub(in super::super) digest: Option<Part<Digest>>,
     pub(in super::super) locked: Option<Locked>,
+    /// Why no digest can be written behind its tag, if so.
+    pub(in super::super) no_digest: Option<NoDigest>,
     /// Whether it is an image for sure, by what stands before it.
     pub(in super::super) sure: bool,
 }
@@ -58,6 +60,7 @@ impl Finding {
             tag: reference.tag().map(|tag| Part { value: tag.clone(), range: tag_range }),
             digest: reference.digest().map(|digest| Part { value: digest.clone(), range: digest_range }),
             locked: lost.then_some(Locked::Assembled),
+            no_digest: None,
             sure,
         })
     }

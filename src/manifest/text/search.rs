@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use regex::{Captures, Match, Regex, RegexBuilder};
 
-use super::super::site::Shape;
+use super::super::site::{NoDigest, Shape};
 use super::super::tree::Unreadable;
 use super::finding::{MAX_FINDINGS, key};
 use super::{Finding, Found, MissReason, Part};
@@ -161,12 +161,13 @@ pub(super) fn read(text: &str, searches: &[Search], found: &mut Found) -> Result
     let limit = MAX_FINDINGS.min(MAX_WORK / text.len().max(1)).max(1);
     for search in searches {
         for regex in search.regexes.iter() {
+            let can_pin = has_group(regex, "digest");
             for (index, captures) in regex.captures_iter(text).enumerate() {
                 if index >= limit {
                     return Err(Unreadable::TooManySites { limit });
                 }
                 let at = captures.get(0).map_or(0, |whole| whole.start());
-                match finding(text, &captures, search) {
+                match finding(text, &captures, search, can_pin) {
                     Ok(finding) => {
                         let Some(extent) = finding.extent() else { continue };
                         let before = claimed.range(..extent.end).next_back();
@@ -183,8 +184,8 @@ pub(super) fn read(text: &str, searches: &[Search], found: &mut Found) -> Result
     Ok(())
 }
 
-/// Reads a match.
-fn finding(text: &str, captures: &Captures<'_>, search: &Search) -> Result<Finding, MissReason> {
+/// Reads a match; `can_pin` says whether the expression would find a digest behind the tag.
+fn finding(text: &str, captures: &Captures<'_>, search: &Search, can_pin: bool) -> Result<Finding, MissReason> {
     let group = |name: &str| captures.name(name).filter(|group| !group.is_empty());
     let (tag, digest) = (group("tag"), group("digest"));
     let (written, repository) = match captures.name("repository") {
@@ -215,6 +216,7 @@ fn finding(text: &str, captures: &Captures<'_>, search: &Search) -> Result<Findi
         tag,
         digest,
         locked: None,
+        no_digest: (!can_pin).then_some(NoDigest::NoGroup),
         sure: true,
     })
 }
