@@ -31,7 +31,14 @@ pub struct Found {
 
 impl Survey {
     /// Takes in a file; `text` is none if it is too large to be read.
-    fn file(&mut self, path: &str, text: Option<&[u8]>, (formats, format): (&Formats, Format), watch: &Watch, covered: &dyn Fn(&Site) -> bool) {
+    fn file(
+        &mut self,
+        path: &str,
+        text: Option<&[u8]>,
+        (formats, format): (&Formats, Format),
+        watch: &Watch,
+        covered: &dyn Fn(&Site) -> bool,
+    ) {
         match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, (formats, format), watch)?)) {
             Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
             Ok(sites) => {

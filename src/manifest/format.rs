@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::find;
-use super::site::Site;
+use super::site::{Locked, Site};
 use super::text::{self, Language, MissReason, Reader, Search};
 use super::tree::{self, Tree, Unreadable};
 use super::watch::{Watch, fnv1a};
@@ -16,8 +16,10 @@ const TERRAFORM: [&str; 4] = ["tf", "hcl", "nomad", "tfvars"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// As YAML, of which JSON is a part.
+    /// As YAML.
     Yaml,
+    /// As YAML, of which JSON is a part, with values in quotes alone, so that it stays JSON.
+    Json,
     /// As YAML if it is some, though made to be filled in.
     Template,
     /// As a Dockerfile or Containerfile.
@@ -40,6 +42,7 @@ pub struct Searched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum BuiltIn {
     Yaml,
+    Json,
     Template,
     Dockerfile,
     Terraform,
@@ -78,6 +81,7 @@ impl Formats {
         let applying = self.searches.iter().enumerate().filter(|(_, search)| search.applies_to(path));
         match (built_in, applying.fold(0, |searches, (index, _)| searches | 1 << index)) {
             (Some(BuiltIn::Yaml), 0) => Some(Format::Yaml),
+            (Some(BuiltIn::Json), 0) => Some(Format::Json),
             (Some(BuiltIn::Template), 0) => Some(Format::Template),
             (Some(BuiltIn::Dockerfile), 0) => Some(Format::Dockerfile),
             (Some(BuiltIn::Terraform), 0) => Some(Format::Terraform),
@@ -106,11 +110,17 @@ impl Formats {
         if !watch.may_hold(text) && !reader.names_watched(watch) {
             return Ok(Vec::new());
         }
-        if !matches!(built_in, Some(BuiltIn::Yaml | BuiltIn::Template)) {
+        if !matches!(built_in, Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template)) {
             return text::sites(text, &reader, watch);
         }
         match Tree::parse(text) {
-            Ok(tree) => find::sites(&tree, watch, reader.read(tree.text)?.findings),
+            Ok(tree) => {
+                let mut sites = find::sites(&tree, watch, reader.read(tree.text)?.findings)?;
+                if built_in == Some(BuiltIn::Json) {
+                    sites.iter_mut().filter(|site| site.is_bare()).for_each(|site| site.locked = Some(Locked::Malformed));
+                }
+                Ok(sites)
+            }
             Err(error) if reader.searches.is_empty() => Err(error),
             Err(error) => match text::sites(text, &reader, watch)? {
                 sites if sites.is_empty() => Err(error),
@@ -137,6 +147,7 @@ impl Formats {
     fn reader(&self, format: Format) -> (Option<BuiltIn>, Reader) {
         let (built_in, searches) = match format {
             Format::Yaml => (Some(BuiltIn::Yaml), 0),
+            Format::Json => (Some(BuiltIn::Json), 0),
             Format::Template => (Some(BuiltIn::Template), 0),
             Format::Dockerfile => (Some(BuiltIn::Dockerfile), 0),
             Format::Terraform => (Some(BuiltIn::Terraform), 0),
@@ -145,7 +156,7 @@ impl Formats {
         let language = match built_in {
             Some(BuiltIn::Dockerfile) => Language::Dockerfile,
             Some(BuiltIn::Terraform) => Language::Terraform,
-            Some(BuiltIn::Yaml | BuiltIn::Template) | None => Language::Other,
+            Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template) | None => Language::Other,
         };
         let applying = self.searches.iter().enumerate().filter(|(index, _)| searches & 1 << index != 0);
         (built_in, Reader { language, searches: applying.map(|(_, search)| search.clone()).collect() })
@@ -156,18 +167,26 @@ impl BuiltIn {
     fn of(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-        let is_yaml = |extension: &str| matches!(extension, "yaml" | "yml" | "json");
+        let is_yaml = |extension: &str| matches!(extension, "yaml" | "yml");
         if path.rsplit('/').next() == Some("Kustomization") || is_yaml(extension) {
             return Some(Self::Yaml);
         }
+        if extension == "json" {
+            return Some(Self::Json);
+        }
         let is_ignored = extension == "dockerignore" || extension == "containerignore";
-        if !is_ignored && (name == "dockerfile" || stem.starts_with("dockerfile") && name.starts_with("dockerfile.") || extension == "dockerfile" || name.starts_with("containerfile")) {
+        if !is_ignored
+            && (name == "dockerfile"
+                || stem.starts_with("dockerfile") && name.starts_with("dockerfile.")
+                || extension == "dockerfile"
+                || name.starts_with("containerfile"))
+        {
             return Some(Self::Dockerfile);
         }
         if TERRAFORM.contains(&extension) {
             return Some(Self::Terraform);
         }
-        let of_yaml = || stem.rsplit_once('.').is_some_and(|(_, extension)| is_yaml(extension));
+        let of_yaml = || stem.rsplit_once('.').is_some_and(|(_, extension)| is_yaml(extension) || extension == "json");
         (TEMPLATES.contains(&extension) && of_yaml()).then_some(Self::Template)
     }
 }
@@ -180,16 +199,37 @@ mod tests {
     fn names_of_files_tell_how_they_are_read() {
         let formats = Formats::default();
         for (format, names) in [
-            (Some(Format::Yaml), &["a.yaml", "x/b.YML", "x/Kustomization", "x/deployment.json", "package-lock.json", "a.tf.json"][..]),
+            (Some(Format::Yaml), &["a.yaml", "x/b.YML", "x/Kustomization"][..]),
+            (Some(Format::Json), &["x/deployment.json", "package-lock.json", "a.tf.json"]),
             (Some(Format::Template), &["values.yaml.gotmpl", "x/a.yml.j2", "a.yaml.tpl", "b.json.tmpl"]),
             (
                 Some(Format::Dockerfile),
-                &["Dockerfile", "x/dockerfile", "Dockerfile.prod", "Dockerfile.j2", "api.Dockerfile", "api.dockerfile", "Containerfile", "x/Containerfile.web"],
+                &[
+                    "Dockerfile",
+                    "x/dockerfile",
+                    "Dockerfile.prod",
+                    "Dockerfile.j2",
+                    "api.Dockerfile",
+                    "api.dockerfile",
+                    "Containerfile",
+                    "x/Containerfile.web",
+                ],
             ),
             (Some(Format::Terraform), &["main.tf", "job.nomad", "prod.tfvars", "terragrunt.hcl"]),
             (
                 None,
-                &["yaml", "x/Kustomization/a", "README.md", "Dockerfile.dockerignore", "Dockerfiles", "a.tpl", "x/.env", "Dockerfile/a", "", "."],
+                &[
+                    "yaml",
+                    "x/Kustomization/a",
+                    "README.md",
+                    "Dockerfile.dockerignore",
+                    "Dockerfiles",
+                    "a.tpl",
+                    "x/.env",
+                    "Dockerfile/a",
+                    "",
+                    ".",
+                ],
             ),
         ] {
             for name in names {

@@ -86,6 +86,14 @@ pub struct Site {
     pub(super) bound: Option<Bound>,
 }
 
+impl Site {
+    /// Says whether its tag or digest stands in a scalar without quotes.
+    pub(super) fn is_bare(&self) -> bool {
+        let slots = self.bound.iter().flat_map(|bound| bound.tag.iter().chain(&bound.digest));
+        slots.filter_map(Slot::scalar).any(|scalar| scalar.style == ScalarStyle::Plain)
+    }
+}
+
 impl Serialize for Site {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;

@@ -5,6 +5,7 @@ mod golden;
 mod hostile;
 mod properties;
 mod shapes;
+mod text;
 
 use tagboat::image::{Digest, RepositoryPattern, Tag};
 use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};

@@ -262,9 +262,7 @@ impl File {
         let finding = match &value {
             None => Err(MissReason::Variable),
             Some(value) if self.is_stage(value.value()) => return Ok(()),
-            Some(value) => {
-                Finding::of(value, written.value(), path.to_owned(), Shape::Dockerfile, sure).ok_or(MissReason::NoReference)
-            }
+            Some(value) => Finding::of(value, written.value(), path.to_owned(), Shape::Dockerfile, sure).ok_or(MissReason::NoReference),
         };
         let user = finding.is_ok().then_some(self.found.findings.len());
         for name in used {

@@ -133,12 +133,7 @@ fn compile(pattern: &str) -> Result<Regex, (Option<Range<usize>>, String)> {
     })
 }
 
-fn check(
-    pattern: &str,
-    regex: &Regex,
-    has_repository: bool,
-    refuse: &mut dyn FnMut(Option<Range<usize>>, String, Option<String>),
-) {
+fn check(pattern: &str, regex: &Regex, has_repository: bool, refuse: &mut dyn FnMut(Option<Range<usize>>, String, Option<String>)) {
     for group in regex.capture_names().flatten().filter(|group| !GROUPS.contains(group)) {
         let named = format!("<{group}>");
         let span = pattern.find(&named).map(|at| at + 1..at + 1 + group.len());

@@ -102,7 +102,9 @@ impl Token {
             '"' => return Some(string(rest)),
             '#' => (Kind::Other, until("\n")),
             '/' if rest.starts_with("//") => (Kind::Other, until("\n")),
-            '/' if rest.starts_with("/*") => (Kind::Other, (2 + rest.get(2..)?.find("*/").map_or(rest.len(), |end| end + 2)).min(rest.len())),
+            '/' if rest.starts_with("/*") => {
+                (Kind::Other, (2 + rest.get(2..)?.find("*/").map_or(rest.len(), |end| end + 2)).min(rest.len()))
+            }
             '<' if rest.starts_with("<<") => (Kind::Other, heredoc(rest)),
             '=' | ':' => (Kind::Joint, 1),
             '\n' | ',' | '{' | '}' => (Kind::End, 1),
