@@ -7,6 +7,7 @@
 
 mod clouds;
 mod environments;
+mod files;
 mod hints;
 mod hosts;
 mod images;
@@ -29,6 +30,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::image::{Registry, RepositoryPattern};
+use crate::manifest::Formats;
 use crate::registry::EnvironmentProxies;
 use crate::{engine, http, registry, telemetry};
 use source::{Node, Source, Span, Value};
@@ -44,6 +46,7 @@ pub struct Settings {
     pub http: http::Config,
     /// How logs are written.
     pub telemetry: telemetry::Config,
+    formats: Formats,
     hints: Vec<String>,
 }
 
@@ -149,7 +152,8 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
     }
     let webhooks = webhooks::webhooks(root.webhooks, context);
     let hosts = hosts::registries(root.registries, context);
-    let environments = environments::environments(root.environments, context);
+    let files = files::Files::new(root.files.unwrap_or_default(), &names, context);
+    let environments = environments::environments(root.environments, &files, context);
     let images = root.images.unwrap_or_default();
     let mut hints = hints::unreachable(&images, &names, context);
     hints.extend(hints::unknown_authors(&environments));
@@ -169,6 +173,7 @@ fn assemble(root: tables::Root, context: &mut read::Context<'_>) -> Option<Setti
         registry: registry::Config { hosts, docker_config, proxies, ..registry::Config::default() },
         http: http::Config { webhooks, ..watch.http },
         telemetry: watch.telemetry,
+        formats: files.formats(None),
         hints,
     })
 }
@@ -194,6 +199,12 @@ impl Settings {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         self.hints.clone()
+    }
+
+    /// Returns how files are read that belong to no environment, such as a directory's: with the searches of all environments.
+    #[must_use]
+    pub fn formats(&self) -> &Formats {
+        &self.formats
     }
 
     /// Says in a few words what is configured: `3 images, 2 environments, 1 registry`.

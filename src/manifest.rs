@@ -1,4 +1,4 @@
-//! Finding image references in YAML text, changing just their bytes, and proving it.
+//! Finding image references in YAML and other text, changing just their bytes, and proving it.
 //!
 //! Owns what a *site* is: a place where a reference to an image stands, found by its value first and by the
 //! shape around it second. Knows text and references, nothing of files, Git or time. Hides the YAML parsers:
@@ -8,6 +8,8 @@
 //! | part | does |
 //! | --- | --- |
 //! | `format` | how a file is read, by its path |
+//! | `text` | files that are no YAML: Dockerfiles, Terraform, and the user's regular expressions for any file |
+//! | `joined`, `variable` | values that are put together: lines that go on, variables with defaults |
 //! | `watch` | the byte search that spares most files the parser |
 //! | `tree` | one text as flat nodes with byte spans |
 //! | `layout` | where the bytes of a scalar's value stand in the text |
@@ -20,21 +22,26 @@
 mod edit;
 mod find;
 mod format;
+mod joined;
 mod layer;
 mod layout;
 mod proof;
 mod quote;
 mod site;
+mod text;
 mod tree;
+mod variable;
 mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
-pub use format::{Format, Formats};
+pub use format::{Format, Formats, NearMiss};
 pub use site::{Locked, NoDigest, Shape, Site};
+pub use text::{MAX_SEARCHES, MissReason, Search, SearchError};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;
 
-/// Finds the sites of watched references in a text, in the order of their bytes.
+/// Finds the sites of watched references in a text, in the order of their bytes, without searches of the user's
+/// (see [`Formats::scan`]).
 ///
 /// A text that the watch screens off is not parsed, so it is never unreadable.
 ///
@@ -42,11 +49,5 @@ pub use watch::Watch;
 /// If the text may hold a watched reference and cannot be read: one broken document spoils the whole text, because
 /// what stands behind the break cannot be proved unchanged after an edit.
 pub fn scan(text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    tree::refuse_utf16(text)?;
-    if !watch.may_hold(text) {
-        return Ok(Vec::new());
-    }
-    match format {
-        Format::Yaml => find::sites(&tree::Tree::parse(text)?, watch),
-    }
+    Formats::default().scan(text, format, watch)
 }

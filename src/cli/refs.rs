@@ -27,7 +27,9 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     quiet_logs("warn")?;
     let rules = settings.as_ref().map(|settings| Rules::new(settings.engine.images.clone(), settings.engine.interval));
     if let Some(dir) = &args.dir {
-        let survey = survey::directory(dir, rules.as_ref()).map_err(|error| anyhow::anyhow!("reading {}: {error}", dir.display()))?;
+        let formats = settings.as_ref().map(|settings| settings.formats().clone()).unwrap_or_default();
+        let survey =
+            survey::directory(dir, rules.as_ref(), &formats).map_err(|error| anyhow::anyhow!("reading {}: {error}", dir.display()))?;
         print(args, None, &survey);
         return Ok(Exit::Done);
     }

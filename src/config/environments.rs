@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::files::Files;
 use super::read::{Context, Keys, Located, ReadTable, printable};
 use super::source::Span;
 use super::values::{ExistingFile, PathList, Timeout, Whole, parsed};
 use crate::engine::EnvironmentConfig;
 use crate::environment::{self, Author, Paths};
-use crate::manifest::Formats;
 
 /// What makes two environments the same: URL, branch and path patterns. One branch may well serve several environments, each
 /// with a folder of its own.
@@ -196,7 +196,11 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 /// Checks the environments against each other.
-pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, context: &mut Context<'_>) -> Vec<EnvironmentConfig> {
+pub(super) fn environments(
+    named: Vec<(Located<String>, Option<Environment>)>,
+    files: &Files,
+    context: &mut Context<'_>,
+) -> Vec<EnvironmentConfig> {
     let mut places: BTreeMap<Place, String> = BTreeMap::new();
     let mut configs = Vec::new();
     for (name, environment) in named {
@@ -211,7 +215,8 @@ pub(super) fn environments(named: Vec<(Located<String>, Option<Environment>)>, c
                 places.insert(place, name.value.clone());
             }
         }
-        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, formats: Formats::default(), registry_keys, git }));
+        let formats = files.formats(Some(&name.value));
+        configs.extend(git.map(|git| EnvironmentConfig { name: name.value, paths, formats, registry_keys, git }));
     }
     configs
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::environments::Environment;
+use super::files::File;
 use super::images::Image;
 use super::read::{Keys, Located, Named, ReadTable};
 use super::values::{Choice, ExistingFile, FilePath, Interval, Listen, LogLevel, OneOf};
@@ -17,6 +18,7 @@ pub(super) struct Root {
     pub(super) environments: Vec<(Located<String>, Option<Environment>)>,
     pub(super) webhooks: Vec<(Located<String>, Option<Webhook>)>,
     pub(super) images: Option<Vec<Located<Image>>>,
+    pub(super) files: Option<Vec<Located<File>>>,
     /// Whether the file speaks of images and environments at all.
     pub(super) speaks_of: (bool, bool),
 }
@@ -44,12 +46,18 @@ impl ReadTable for Root {
             "Which repositories are watched, and how their tags are chosen. A rule that names a repository goes before one with a pattern, else the first in the file decides.",
             r#"[{ repository = "ghcr.io/acme/api", policy = { semver = "^1.4" } }]"#,
         );
+        let files = keys.optional(
+            "file",
+            "Regular expressions that find references in files of any kind, beside what is found in manifests, Dockerfiles and Terraform.",
+            r#"[{ paths = ["**/*.env"], regex = ['IMAGE=(?<repository>[^:\s]+):(?<tag>\S+)'] }]"#,
+        );
         Some(Self {
             watch,
             registries: registries.map(|named| named.0).unwrap_or_default(),
             environments: environments.map(|named| named.0).unwrap_or_default(),
             webhooks: webhooks.map(|named| named.0).unwrap_or_default(),
             images,
+            files,
             speaks_of: (keys.has("image"), keys.has("environment")),
         })
     }

@@ -7,7 +7,7 @@ use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason};
 use super::{EnvironmentConfig, Rules};
 use crate::environment::{self, Environment};
 use crate::image::Repository;
-use crate::manifest::{self, Format, Formats, Site, Unreadable, Watch};
+use crate::manifest::{Format, Formats, Site, Unreadable, Watch};
 
 /// References found, and files that could not be read.
 #[derive(Debug, Default)]
@@ -31,8 +31,15 @@ pub struct Found {
 
 impl Survey {
     /// Takes in a file; `text` is none if it is too large to be read.
-    fn file(&mut self, path: &str, format: Format, text: Option<&[u8]>, watch: &Watch, covered: &dyn Fn(&Site) -> bool) {
-        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, format, watch)?)) {
+    fn file(
+        &mut self,
+        path: &str,
+        text: Option<&[u8]>,
+        (formats, format): (&Formats, Format),
+        watch: &Watch,
+        covered: &dyn Fn(&Site) -> bool,
+    ) {
+        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, (formats, format), watch)?)) {
             Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
             Ok(sites) => {
                 let found = |site| Found { file: path.to_owned(), covered: covered(&site), site };
@@ -43,9 +50,9 @@ impl Survey {
 }
 
 /// Finds every sure reference of a text, and those that are sure only because their repository is watched.
-fn sites(text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = manifest::scan(text, format, &Watch::everything())?;
-    let watched = manifest::scan(text, format, watch)?;
+fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+    let mut sites = formats.scan(text, format, &Watch::everything())?;
+    let watched = formats.scan(text, format, watch)?;
     sites.extend(watched.into_iter().filter(|site| !sites.iter().any(|known| known.key == site.key)).collect::<Vec<_>>());
     sites.sort_by_key(|site| (site.line, site.column));
     Ok(sites)
@@ -55,30 +62,30 @@ fn sites(text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unread
 ///
 /// # Errors
 /// If a folder or a file cannot be read.
-pub fn directory(root: &Path, rules: Option<&Rules>) -> std::io::Result<Survey> {
+pub fn directory(root: &Path, rules: Option<&Rules>, formats: &Formats) -> std::io::Result<Survey> {
     let mut survey = Survey::default();
     let watch = Watch::new(&rules.into_iter().flat_map(Rules::iter).map(|rule| rule.repository.clone()).collect::<Vec<_>>());
     let mut files = Vec::new();
-    collect(root, root, &mut files)?;
+    collect(root, root, formats, &mut files)?;
     files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     for (path, format) in files {
         let file = root.join(&path);
         let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
         let covered = |site: &Site| rules.is_some_and(|rules| rules.find_anywhere(&site.repository).is_some());
-        survey.file(&path, format, text.as_deref(), &watch, &covered);
+        survey.file(&path, text.as_deref(), (formats, format), &watch, &covered);
     }
     Ok(survey)
 }
 
-fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, Format)>) -> std::io::Result<()> {
+fn collect(root: &Path, folder: &Path, formats: &Formats, files: &mut Vec<(String, Format)>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let (kind, path) = (entry.file_type()?, entry.path());
         if kind.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            collect(root, &path, files)?;
+            collect(root, &path, formats, files)?;
         } else if kind.is_file()
             && let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str)
-            && let Some(format) = Formats::default().of(relative)
+            && let Some(format) = formats.of(relative)
         {
             files.push((relative.to_owned(), format));
         }
@@ -108,7 +115,7 @@ pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Res
         let Some(format) = config.formats.of(&file.path) else { continue };
         let text = snapshot.read(file.blob, LARGEST_FILE)?;
         let covered = |site: &Site| rules.find(config, &file.path, &site.repository).is_some();
-        survey.file(&file.path, format, text.as_deref(), &watch, &covered);
+        survey.file(&file.path, text.as_deref(), (&config.formats, format), &watch, &covered);
     }
     Ok(survey)
 }

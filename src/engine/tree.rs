@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{EnvironmentConfig, Rules, parallel};
 use crate::environment::{BlobId, Error, File, Snapshot};
 use crate::image::Repository;
-use crate::manifest::{self, Format, Site, Watch};
+use crate::manifest::{self, Format, Formats, Site, Watch};
 
 /// Files larger than this are not read: no manifest that people review is as large.
 pub(super) const LARGEST_FILE: usize = 8 * 1024 * 1024;
@@ -67,8 +67,8 @@ enum Scanned {
 
 impl Scanned {
     /// Scans a text; none is one that is too large.
-    fn of(text: Option<&[u8]>, format: Format, watch: &Watch) -> Self {
-        match text.map(|text| manifest::scan(text, format, watch)) {
+    fn of(text: Option<&[u8]>, formats: &Formats, format: Format, watch: &Watch) -> Self {
+        match text.map(|text| formats.scan(text, format, watch)) {
             None => Self::Skipped(SkipReason::TooLarge),
             Some(Ok(sites)) if sites.is_empty() => Self::Nothing,
             Some(Ok(sites)) => Self::Sites(sites.into()),
@@ -104,21 +104,21 @@ impl Cache {
         }
         let files = snapshot.files(&|path| environment.formats.of(path).is_some() && rules.look_at(environment, path))?;
         let files = files.into_iter().filter_map(|file| Some((environment.formats.of(&file.path)?, file))).collect::<Vec<_>>();
-        self.scan_new(snapshot, &files)?;
+        self.scan_new(snapshot, &files, &environment.formats)?;
         let tree = Arc::new(self.collect(files, environment, rules));
         self.last = Some((snapshot.tree().to_owned(), Arc::clone(&tree)));
         Ok(tree)
     }
 
     /// Scans the blobs that were not seen before, each as soon as it is read.
-    fn scan_new(&mut self, snapshot: &Snapshot, files: &[(Format, File)]) -> Result<(), Error> {
+    fn scan_new(&mut self, snapshot: &Snapshot, files: &[(Format, File)], formats: &Formats) -> Result<(), Error> {
         let mut seen = HashSet::new();
         let new = |content: &(BlobId, Format)| !self.blobs.contains_key(content) && seen.insert(*content);
         let new = files.iter().map(|(format, file)| (file.blob, *format)).filter(new).collect();
         let watch = &self.watch;
         let scanned = parallel::map(new, |(blob, format)| {
             let text = snapshot.read(blob, LARGEST_FILE)?;
-            Ok(((blob, format), Scanned::of(text.as_deref(), format, watch)))
+            Ok(((blob, format), Scanned::of(text.as_deref(), formats, format, watch)))
         });
         for scanned in scanned {
             let (content, scanned) = scanned?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use granit_parser::ScalarStyle;
 
 use super::layer::Layer;
-use super::proof::{self, Why};
+use super::proof::Why;
 use super::quote;
 use super::site::{Bound, Locked, NewEntry, NoDigest, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
@@ -133,7 +133,7 @@ pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     let Some(first) = edits.first() else { return Ok(text.to_vec()) };
     let stale = |edit: &Edit<'_>| EditError::Stale { path: edit.site.path.clone() };
     let root = first.site.bound.as_ref().ok_or_else(|| stale(first))?.layer.root();
-    if !root.outline.fits(text) {
+    if !root.evidence.fits(text) {
         return Err(stale(first));
     }
     let mut work = Work { first: &first.site.path, layers: Vec::new() };
@@ -179,7 +179,7 @@ impl<'e> Work<'e> {
             }
             let new = splice(old, &changes);
             let unproved = |why: Why| EditError::Unproved { path: self.first.to_owned(), reason: why.into() };
-            proof::prove(&layer.outline, old, &new, &changes).map_err(unproved)?;
+            layer.evidence.prove(old, &new, &changes).map_err(unproved)?;
             let Some(host) = &layer.host else { return Ok(Some(new.into_bytes())) };
             let broken = || EditError::Locked { path: self.first.to_owned(), reason: Locked::NotVerbatim };
             let change = host.change(&changes, new).ok_or_else(broken)?;
@@ -251,8 +251,8 @@ enum Draft<'e> {
 /// The new pieces of one scalar.
 struct Pieces<'e> {
     scalar: Arc<Scalar>,
-    /// The preferred quote if it needs one.
-    quote: ScalarStyle,
+    /// The preferred quote if it needs one; none where no scalar does.
+    quote: Option<ScalarStyle>,
     /// By place in the value.
     pieces: BTreeMap<usize, Piece<'e>>,
 }
@@ -267,7 +267,7 @@ struct Piece<'e> {
 /// A value where none stands.
 struct First<'e> {
     slot: &'e Slot,
-    quote: ScalarStyle,
+    quote: Option<ScalarStyle>,
     value: String,
     path: &'e str,
 }
@@ -292,7 +292,7 @@ impl<'e> Work<'e> {
 
     /// Adds the new text of a slot.
     fn add(&mut self, slot: &'e Slot, bound: &'e Bound, new: String, path: &'e str) -> Result<(), EditError> {
-        let quote = bound.layer.outline.quote();
+        let quote = bound.layer.evidence.quote();
         let drafts = self.layer(&bound.layer);
         let place = match slot {
             Slot::Part { scalar, .. } | Slot::Empty { scalar, .. } => (scalar.node, Kind::Scalar),
@@ -355,8 +355,8 @@ impl First<'_> {
 }
 
 /// Writes a value in a style, with the preferred quotes where it would be no string without; tags and digests need no escapes.
-fn written(value: &str, style: ScalarStyle, quote: ScalarStyle) -> Option<(String, ScalarStyle)> {
-    let style = if style == ScalarStyle::Plain && quote::retypes(value) { quote } else { style };
+fn written(value: &str, style: ScalarStyle, quote: Option<ScalarStyle>) -> Option<(String, ScalarStyle)> {
+    let style = quote.filter(|_| style == ScalarStyle::Plain && quote::retypes(value)).unwrap_or(style);
     match style {
         ScalarStyle::Plain => Some((value.to_owned(), style)),
         ScalarStyle::SingleQuoted => Some((format!("'{value}'"), style)),

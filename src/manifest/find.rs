@@ -13,9 +13,11 @@ mod locate;
 mod names;
 mod nested;
 mod scalar;
+mod searched;
 mod shared;
 mod split;
 mod trail;
+mod variable;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -23,12 +25,14 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 use locate::Part;
+pub(super) use scalar::{has_host, names_image};
 use trail::{Step, Trail};
 
-use super::layer::{Host, Layer};
+use super::layer::{Evidence, Host, Layer};
 use super::layout::Layout;
 use super::proof::Outline;
 use super::site::{Bound, Locked, NoDigest, Scalar, Shape, Site, Slot};
+use super::text::Finding;
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -36,9 +40,10 @@ use crate::image::{Digest, Repository, Tag};
 /// How many sites are taken from a text; people write some hundred at most.
 const MAX_SITES: usize = 20_000;
 
-/// Finds the sites of a tree, in the order of their bytes.
-pub(super) fn sites(tree: &Tree<'_>, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+/// Finds the sites of a tree, in the order of their bytes; `searched` is what the user's searches found in its text.
+pub(super) fn sites(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>) -> Result<Vec<Site>, Unreadable> {
     let (mut drafts, inner) = Finder::new(tree, watch).run()?;
+    searched::add(tree, watch, searched, &mut drafts, &inner);
     if drafts.is_empty() && inner.is_empty() {
         return Ok(Vec::new());
     }
@@ -267,7 +272,7 @@ impl Findings {
         start: usize,
         sites: &mut Vec<(usize, Site)>,
     ) {
-        let layer = Arc::new(Layer { outline: self.outline, host });
+        let layer = Arc::new(Layer { evidence: Evidence::Yaml(self.outline), host });
         for mut draft in self.drafts {
             let at = place(&(draft.at..draft.at)).map_or(start, |place| place.start);
             if self.sops {
@@ -327,12 +332,17 @@ impl Draft {
     }
 }
 
-/// Orders a file's sites, counts their lines and makes their keys unique.
+/// Makes the sites of a file.
 fn finish(tree: &Tree<'_>, findings: Findings) -> Vec<Site> {
     let mut placed = Vec::new();
     findings.sites(None, &|part| Some(part.clone()), 0, &mut placed);
+    in_order(tree.text, placed)
+}
+
+/// Orders a file's sites by their places, counts their lines and makes their keys unique.
+pub(super) fn in_order(text: &str, mut placed: Vec<(usize, Site)>) -> Vec<Site> {
     placed.sort_by_key(|(at, _)| *at);
-    let mut cursor = Cursor::new(tree.text);
+    let mut cursor = Cursor::new(text);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let finish = |(at, mut site): (usize, Site)| {
         (site.line, site.column) = cursor.advance(at);
@@ -367,7 +377,7 @@ fn is_sops(tree: &Tree<'_>) -> bool {
 }
 
 /// Counts lines and columns on the way through a text, so that all positions together cost one pass.
-struct Cursor<'t> {
+pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,
     line: usize,
@@ -375,13 +385,13 @@ struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self { text, at, line: 1, column: 1 }
     }
 
     /// Moves on to an offset behind the last one; lines end as YAML has it, with LF, CR LF or CR.
-    fn advance(&mut self, to: usize) -> (usize, usize) {
+    pub(super) fn advance(&mut self, to: usize) -> (usize, usize) {
         let bytes = self.text.as_bytes();
         while self.at < to.min(bytes.len()) {
             match bytes[self.at] {

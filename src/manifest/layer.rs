@@ -2,17 +2,55 @@
 
 use std::sync::Arc;
 
+use granit_parser::ScalarStyle;
+
 use super::edit::{Change, Splice};
 use super::layout::Layout;
-use super::proof::Outline;
+use super::proof::{self, Outline, Why};
 use super::site::Scalar;
+use super::text;
 
 /// A text that sites stand in.
 #[derive(Debug)]
 pub(super) struct Layer {
-    pub(super) outline: Outline,
+    pub(super) evidence: Evidence,
     /// Where the text stands; none if it is the file's own.
     pub(super) host: Option<Host>,
+}
+
+/// What a scan keeps of a text, so that an edit can be proved.
+#[derive(Debug)]
+pub(super) enum Evidence {
+    /// The text was read as YAML.
+    Yaml(Outline),
+    /// It was read otherwise.
+    Text(text::Evidence),
+}
+
+impl Evidence {
+    /// Says whether this is of a text.
+    pub(super) fn fits(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Yaml(outline) => outline.fits(text),
+            Self::Text(evidence) => evidence.fits(text),
+        }
+    }
+
+    /// Returns how a plain scalar is quoted that needs quotes; none where nothing does.
+    pub(super) fn quote(&self) -> Option<ScalarStyle> {
+        match self {
+            Self::Yaml(outline) => Some(outline.quote()),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// Proves that a new text is the old one but for the changes.
+    pub(super) fn prove(&self, old: &str, new: &str, changes: &[Change]) -> Result<(), Why> {
+        match self {
+            Self::Yaml(outline) => proof::prove(outline, old, new, changes),
+            Self::Text(evidence) => evidence.prove(new, changes),
+        }
+    }
 }
 
 /// A scalar whose value is a text of its own.

@@ -108,7 +108,7 @@ mod tests {
     fn prove_changes(new: &str, changes: &[Change]) -> Result<(), Why> {
         let watch = Watch::new(&[RepositoryPattern::parse("ghcr.io/acme/api").unwrap()]);
         let sites = scan(OLD.as_bytes(), Format::Yaml, &watch).unwrap();
-        prove(&sites[0].bound.as_ref().unwrap().layer.outline, OLD, new, changes)
+        sites[0].bound.as_ref().unwrap().layer.evidence.prove(OLD, new, changes)
     }
 
     fn change(old: &str, value: &str, style: ScalarStyle) -> Change {

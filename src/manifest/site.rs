@@ -29,6 +29,14 @@ pub enum Shape {
     Chart,
     /// Another artifact's `oci://` URL and tag.
     Artifact,
+    /// A scalar whose reference stands in defaults of variables: `${IMAGE:-ghcr.io/acme/api:1.4}`.
+    Variable,
+    /// A line of a Dockerfile.
+    Dockerfile,
+    /// A string of Terraform or other HCL.
+    Terraform,
+    /// A match of a regular expression of the user's.
+    Regex,
 }
 
 impl fmt::Display for Shape {
@@ -41,6 +49,10 @@ impl fmt::Display for Shape {
             Self::Parameters => "parameters",
             Self::Chart => "chart",
             Self::Artifact => "artifact",
+            Self::Variable => "variable",
+            Self::Dockerfile => "dockerfile",
+            Self::Terraform => "terraform",
+            Self::Regex => "regex",
         })
     }
 }
@@ -80,6 +92,14 @@ pub struct Site {
     pub(super) bound: Option<Bound>,
 }
 
+impl Site {
+    /// Says whether its tag or digest stands in a scalar without quotes.
+    pub(super) fn is_bare(&self) -> bool {
+        let slots = self.bound.iter().flat_map(|bound| bound.tag.iter().chain(&bound.digest));
+        slots.filter_map(Slot::scalar).any(|scalar| scalar.style == ScalarStyle::Plain)
+    }
+}
+
 impl Serialize for Site {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
@@ -117,8 +137,11 @@ pub enum Locked {
     /// An explicit YAML tag such as `!!float` makes it something else than a string.
     #[error("a YAML tag such as `!!float` makes it no string")]
     Typed,
-    /// Through an anchor or a merge, another reference has the same tag or digest, and would move along.
-    #[error("an anchor shares its tag or digest with {with}, which would move along")]
+    /// Its tag or digest is put together from variables, or stands in one that serves for something else, too.
+    #[error("its tag or digest is put together from variables, or stands in one that is also used otherwise")]
+    Assembled,
+    /// Through an anchor, a merge or a variable, another reference has the same tag or digest, and would move along.
+    #[error("it shares its tag or digest with {with}, which would move along")]
     Shared {
         /// The repository of the other reference; one of them, if there are several.
         with: Repository,
@@ -147,6 +170,9 @@ pub enum NoDigest {
     /// Another reference would have it too, and its image is another one.
     #[error("its place is shared through an anchor or a merge, and others would get the digest too")]
     Shared,
+    /// The expression that found the tag would not find it again with a digest behind it.
+    #[error("the regular expression has no group `digest` for it")]
+    NoGroup,
     /// The text around is written so that no entry can be added.
     #[error("there is no place for it; add a `digest` beside the tag, which is then kept in step")]
     NoPlace,

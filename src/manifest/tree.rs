@@ -112,6 +112,20 @@ pub(super) fn refuse_utf16(text: &[u8]) -> Result<(), Unreadable> {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") { Err(Unreadable::Utf16) } else { Ok(()) }
 }
 
+/// Reads bytes as a text within bounds.
+pub(super) fn decode(text: &[u8]) -> Result<&str, Unreadable> {
+    refuse_utf16(text)?;
+    if text.len() > MAX_BYTES {
+        return Err(Unreadable::TooLarge { bytes: text.len() });
+    }
+    let text = std::str::from_utf8(text).map_err(|error| Unreadable::NotUtf8 { offset: error.valid_up_to() })?;
+    // Asked first without the place, because that is the faster search.
+    if text.as_bytes().contains(&0) {
+        return Err(Unreadable::Binary { offset: text.find('\0').unwrap_or_default() });
+    }
+    Ok(text)
+}
+
 /// A text with its nodes in the order of the text, parents before their children.
 pub(super) struct Tree<'t> {
     pub(super) text: &'t str,
@@ -165,15 +179,7 @@ impl<'t> Tree<'t> {
     }
 
     fn parse_up_to(text: &'t [u8], limit: usize) -> Result<Self, Unreadable> {
-        refuse_utf16(text)?;
-        if text.len() > MAX_BYTES {
-            return Err(Unreadable::TooLarge { bytes: text.len() });
-        }
-        let text = std::str::from_utf8(text).map_err(|error| Unreadable::NotUtf8 { offset: error.valid_up_to() })?;
-        // Asked first without the place, because that is the faster search.
-        if text.as_bytes().contains(&0) {
-            return Err(Unreadable::Binary { offset: text.find('\0').unwrap_or_default() });
-        }
+        let text = decode(text)?;
         let mut builder = Builder {
             tree: Self { text, nodes: Vec::with_capacity((text.len() / 8).min(1 << 16)), documents: Vec::new() },
             open: Vec::new(),

@@ -7,6 +7,7 @@ mod nested;
 mod properties;
 mod shapes;
 mod slots;
+mod text;
 
 use tagboat::image::{Digest, RepositoryPattern, Tag};
 use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};

@@ -50,6 +50,14 @@ impl<'w, 't> Located<'w, 't> {
         Some(Slot::Empty { scalar: Arc::new(Scalar { node: *node, span, value: value.clone(), style }), form: Form::Plain })
     }
 
+    /// Returns the slot of bytes of the text; none if they are no part of the value that stands there in one piece.
+    pub(super) fn slot_at(&self, in_text: &Range<usize>) -> Option<Slot> {
+        let written = self.tree.text.get(in_text.clone()).filter(|_| in_text.end <= self.scalar.span.end)?;
+        let parts = self.scalar.value.match_indices(written).map(|(at, _)| at..at + written.len());
+        // The value may hold the same bytes elsewhere, too.
+        parts.filter_map(|part| self.slot(part)).find(|slot| slot.start() == in_text.start)
+    }
+
     /// Returns where a part stands, for people: exactly where it can be told, or else where the scalar starts.
     pub(super) fn position(&self, part: &Range<usize>) -> usize {
         let exact = self.layout.as_ref().and_then(|layout| layout.in_text(&(part.start..part.start)));

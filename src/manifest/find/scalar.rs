@@ -21,8 +21,11 @@ impl Finder<'_, '_> {
             return;
         }
         let whole = 0..value.len();
-        let whole = |located| self.reference(&located, value, &whole, named, Shape::Scalar);
+        let sure = named || self.names_job_image();
+        let whole = |located| self.reference(&located, value, &whole, sure, Shape::Scalar);
         if let Some(reading) = Located::new(tree, node).and_then(whole) {
+            self.emit(reading, &[]);
+        } else if let Some(reading) = self.variable(node, value, sure).or_else(|| self.with_scheme(node, value)) {
             self.emit(reading, &[]);
         } else if let Some(reading) = named.then(|| self.bare(node)).flatten() {
             self.emit(reading, &[]);
@@ -65,7 +68,7 @@ impl Finder<'_, '_> {
 
     /// Says whether a reference with a tag or digest is one to report: a watched one, or, where all are, one for sure
     /// (see [`Watch::everything`](super::super::Watch::everything)).
-    fn counts(&self, reference: &Reference, named: bool) -> bool {
+    pub(super) fn counts(&self, reference: &Reference, named: bool) -> bool {
         if self.watch.is_everything() {
             return named || reference.digest().is_some() || has_host(reference.written());
         }
@@ -82,12 +85,12 @@ fn may_be_reference(text: &str) -> bool {
 }
 
 /// Says whether a written repository starts with a host.
-pub(super) fn has_host(written: &str) -> bool {
+pub(in super::super) fn has_host(written: &str) -> bool {
     written.split_once('/').is_some_and(|(host, _)| Registry::is_host(host))
 }
 
 /// Says whether a key, or a flag before `=`, names an image: `image`, `images`, `…Image`, `--sidecar-image`.
-pub(super) fn names_image(key: &str) -> bool {
+pub(in super::super) fn names_image(key: &str) -> bool {
     let ends_with = |word: &str| {
         key.len() >= word.len() && key.is_char_boundary(key.len() - word.len()) && key[key.len() - word.len()..].eq_ignore_ascii_case(word)
     };

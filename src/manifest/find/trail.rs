@@ -78,6 +78,15 @@ impl<'w, 't> Trail<'w, 't> {
         })?
     }
 
+    /// Returns the keys of the innermost entry and of the one around it, through lists.
+    pub(super) fn last_keys(&self) -> [Option<&'w str>; 2] {
+        let mut keys = self.steps.iter().rev().filter_map(|step| match step {
+            Step::Entry { key, .. } => Some(self.tree.text_of(*key)),
+            Step::Item { .. } => None,
+        });
+        [keys.next().flatten(), keys.next().flatten()]
+    }
+
     /// Says whether this is an item of the list under a key.
     pub(super) fn is_item_of(&self, list: &str) -> bool {
         matches!(self.steps.as_slice(), [.., Step::Entry { key, .. }, Step::Item { .. }] if self.tree.text_of(*key) == Some(list))

@@ -137,3 +137,32 @@ fn the_paths_of_a_rule_replace_those_of_the_environment() {
     let moved = |path: &str| world.read(path).contains("1.1.0");
     assert_eq!([moved("a/x.yaml"), moved("b/x.yaml"), moved("c/x.yaml")], [false, true, false]);
 }
+
+#[test]
+fn a_dockerfile_and_an_environment_file_are_bumped_byte_for_byte() {
+    let dockerfile = "ARG VERSION=1.4.1\r\nFROM --platform=linux/amd64 REGISTRY/shop/api:${VERSION} AS api\r\nCOPY --from=REGISTRY/shop/worker:1.9 /a /b";
+    let env = "# IMAGE: see below\nIMAGE=REGISTRY/shop/api:1.4.1\nWORKER_TAG=1.9 # by hand\n";
+    let other = "IMAGE=REGISTRY/shop/api:1.4.1\n";
+    let world = World::new(&[("build/Dockerfile", dockerfile), ("deploy/app.env", env), ("notes/app.txt", other)]);
+    world.registry.publish_many("shop/api", ["1.4.1", "1.4.2"]);
+    world.registry.publish_many("shop/worker", ["1.9", "1.10"]);
+    let policy = world.policy(&format!(
+        "{SHOP}[[file]]\npaths = [\"**/*.env\"]\nregex = ['^IMAGE=(?<repository>\\S+):(?<tag>\\S+)$']\n\
+         [[file]]\npaths = [\"deploy/**\"]\nregex = ['WORKER_TAG=(?<tag>\\S+)']\nrepository = \"REGISTRY/shop/worker\"\n"
+    ));
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits().len(), 1);
+    assert_eq!(world.read("build/Dockerfile"), world.fill(&dockerfile.replace("1.4.1", "1.4.2").replace("1.9", "1.10")));
+    assert_eq!(world.read("deploy/app.env"), world.fill(&env.replace("1.4.1", "1.4.2").replace("1.9", "1.10")));
+    assert_eq!(world.read("notes/app.txt"), world.fill(other), "no expression is for it");
+    let host = world.registry.host();
+    let trailers = [
+        format!("Tagboat-Bump: {host}/shop/api 1.4.1 -> 1.4.2 build/Dockerfile FROM_as_api:{host}/shop/api"),
+        format!("Tagboat-Bump: {host}/shop/worker 1.9 -> 1.10 deploy/app.env WORKER_TAG:{host}/shop/worker"),
+    ];
+    for trailer in trailers {
+        assert!(world.commits()[0].message.contains(&trailer), "{}", world.commits()[0].message);
+    }
+    world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.commits().len(), 1, "a second run finds nothing to do");
+}

@@ -5,12 +5,23 @@ use std::fs;
 use std::path::Path;
 
 use tagboat::image::{Digest, Repository, RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Format, Watch, apply, scan};
+use tagboat::manifest::{Edit, Format, Formats, Search, Watch, apply};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edits {
     image: Vec<Image>,
+    #[serde(default)]
+    file: Vec<File>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// How the names of the files end.
+    ending: String,
+    regex: Vec<String>,
+    repository: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -60,22 +71,29 @@ fn check(case: &Path) {
             (Repository::parse(&image.repository).unwrap(), goal)
         })
         .collect();
+    let searches = edits.file.into_iter().map(|file| {
+        let ending = file.ending;
+        Search::new(&file.regex, file.repository.as_deref(), move |path| path.ends_with(&ending)).unwrap()
+    });
+    let formats = Formats::new(searches);
     let (before, after) = (files(&case.join("in")), files(&case.join("out")));
     assert!(before.keys().eq(after.keys()), "{}: in and out hold other files", case.display());
     for (name, text) in &before {
         let shown = format!("{}/{name}", case.display());
         let watch = Watch::new(&patterns);
-        let new = edit(text, &watch, &wanted, &shown);
+        let format = formats.of(name).unwrap_or_else(|| panic!("{shown} is not read"));
+        let how = (&formats, format);
+        let new = edit(text, how, &watch, &wanted, &shown);
         let expected = &after[name];
         assert_eq!(String::from_utf8_lossy(&new), String::from_utf8_lossy(expected), "{shown}");
         assert_eq!(&new, expected, "{shown}");
-        assert_eq!(&edit(&new, &watch, &wanted, &shown), expected, "{shown}: the second time there is nothing to do");
+        assert_eq!(&edit(&new, how, &watch, &wanted, &shown), expected, "{shown}: the second time there is nothing to do");
     }
 }
 
 /// Moves all sites that can be edited and have a tag, or get one.
-fn edit(text: &[u8], watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
-    let sites = scan(text, Format::Yaml, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
+fn edit(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
+    let sites = formats.scan(text, format, watch).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let edits: Vec<Edit<'_>> = sites
         .iter()
         .filter(|site| site.locked.is_none() && (site.tag.is_some() || site.blank && wanted[&site.repository].fill))

@@ -285,7 +285,7 @@ fn two_watched_repositories_that_share_a_tag_are_both_locked() {
     let text = "v: &v 1\na: {repository: ghcr.io/acme/api, tag: *v}\nb: {repository: ghcr.io/acme/web, tag: *v}\n";
     let sites = scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/*"])).unwrap();
     let reasons: Vec<_> = sites.iter().map(|site| site.locked.as_ref().unwrap().to_string()).collect();
-    let reason = |with: &str| format!("an anchor shares its tag or digest with ghcr.io/acme/{with}, which would move along");
+    let reason = |with: &str| format!("it shares its tag or digest with ghcr.io/acme/{with}, which would move along");
     assert_eq!(reasons, [reason("web"), reason("api")]);
 }
 

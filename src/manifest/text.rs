@@ -1,0 +1,145 @@
+//! Files that are no YAML: what is found in them, and the proof of an edit.
+//!
+//! A reader looks for references in a text whatever is watched, and says where their tags and digests stand; one file a kind
+//! of text. What is watched is taken from that. An edit is proved by reading the new text in the same way: it must
+//! hold the same references at the same places but for the meant values.
+
+mod dockerfile;
+mod evidence;
+mod finding;
+mod search;
+mod terraform;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+pub(super) use evidence::Evidence;
+pub(super) use finding::{Finding, Part};
+pub use search::{MAX_SEARCHES, Search, SearchError};
+
+use super::find;
+use super::layer::{Evidence as LayerEvidence, Layer};
+use super::site::{Bound, Form, Scalar, Site, Slot};
+use super::tree::{Unreadable, decode};
+use super::watch::Watch;
+use granit_parser::ScalarStyle;
+
+/// What is built in for a text that is no YAML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Language {
+    Dockerfile,
+    Terraform,
+    /// Nothing is.
+    Other,
+}
+
+/// How a text is read.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    pub(super) language: Language,
+    pub(super) searches: Vec<Search>,
+}
+
+/// What a reader found: references, and what looks like some.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    pub(super) misses: Vec<Miss>,
+}
+
+/// What looks like a reference and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Miss {
+    /// Where it stands.
+    pub(super) at: usize,
+    pub(super) written: String,
+    pub(super) reason: MissReason,
+}
+
+/// Why something that looks like a reference in a text is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MissReason {
+    /// A variable that has no value in the file.
+    #[error("a variable in it has no value in this file")]
+    Variable,
+    /// It does not satisfy the grammar of references.
+    #[error("it is no image reference")]
+    NoReference,
+    /// What the group `repository` took is no repository.
+    #[error("what the group `repository` matches is no repository")]
+    NoRepository,
+    /// What the group `tag` took is no tag.
+    #[error("what the group `tag` matches is no tag")]
+    NoTag,
+    /// What the group `digest` took is no digest.
+    #[error("what the group `digest` matches is no digest")]
+    NoDigest,
+    /// The match has neither tag nor digest.
+    #[error("the regular expression matches without a tag or digest")]
+    Nothing,
+}
+
+impl Reader {
+    /// Finds all references of a text, in the order of their places.
+    pub(super) fn read(&self, text: &str) -> Result<Found, Unreadable> {
+        let mut found = match self.language {
+            Language::Dockerfile => dockerfile::read(text)?,
+            Language::Terraform => terraform::read(text)?,
+            Language::Other => Found::default(),
+        };
+        search::read(text, &self.searches, &mut found)?;
+        found.findings.sort_by_key(|finding| finding.at);
+        found.misses.sort_by_key(|miss| miss.at);
+        Ok(found)
+    }
+
+    /// Says whether a text that names no watched repository may hold a watched reference all the same, as the user names its repository.
+    pub(super) fn names_watched(&self, watch: &Watch) -> bool {
+        self.searches.iter().filter_map(Search::repository).any(|repository| watch.covers(repository))
+    }
+}
+
+/// Finds the sites of watched references in a text.
+pub(super) fn sites(text: &[u8], reader: &Reader, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+    let text = decode(text)?;
+    let found = reader.read(text)?.findings;
+    if !found.iter().any(|finding| finding.counts(watch)) {
+        return Ok(Vec::new());
+    }
+    let evidence = LayerEvidence::Text(Evidence::of(text, reader.clone(), &found));
+    let layer = Arc::new(Layer { evidence, host: None });
+    let watched = found.into_iter().filter(|finding| finding.counts(watch));
+    Ok(find::in_order(text, watched.map(|finding| (finding.at, site(text, finding, &layer))).collect()))
+}
+
+/// Makes a site that has no line yet.
+fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
+    let slot = |range: Option<Range<usize>>| range.and_then(|range| slot(text, range));
+    let (tag, tag_range) = finding.tag.map(|part| (part.value, part.range)).unzip();
+    let (digest, digest_range) = finding.digest.map(|part| (part.value, part.range)).unzip();
+    Site {
+        path: finding.path,
+        key: finding.key,
+        line: 0,
+        column: 0,
+        shape: finding.shape,
+        written: finding.written,
+        repository: finding.repository,
+        tag,
+        digest,
+        blank: false,
+        locked: finding.locked,
+        no_digest: finding.no_digest,
+        bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), layer: Arc::clone(layer) }),
+    }
+}
+
+/// Makes a slot of bytes that are a value of their own: in such texts a tag or digest as a whole takes the place of a scalar, and the
+/// place where it stands that of a node.
+fn slot(text: &str, range: Range<usize>) -> Option<Slot> {
+    let value = text.get(range.clone())?.to_owned();
+    let in_value = 0..value.len();
+    let scalar = Arc::new(Scalar { node: range.start, span: range.clone(), value, style: ScalarStyle::Plain });
+    Some(Slot::Part { scalar, in_value, in_text: range, form: Form::Plain })
+}

@@ -1,0 +1,111 @@
+//! A reference that was found in a text.
+
+use std::ops::Range;
+
+use super::super::find::has_host;
+use super::super::joined::Joined;
+use super::super::site::{Locked, NoDigest, Shape};
+use super::super::tree::Unreadable;
+use super::super::watch::Watch;
+use super::{Found, Miss, MissReason};
+use crate::image::{Digest, Reference, Repository, Tag};
+
+/// How many references are taken from a text; people write some hundred at most.
+pub(super) const MAX_FINDINGS: usize = 20_000;
+
+/// A reference, whether it is watched or not.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Finding {
+    /// What stands before it, for people.
+    pub(in super::super) path: String,
+    /// The same without white space, with the repository.
+    pub(in super::super) key: String,
+    /// Where it stands.
+    pub(in super::super) at: usize,
+    pub(in super::super) shape: Shape,
+    pub(in super::super) written: String,
+    pub(in super::super) repository: Repository,
+    pub(in super::super) tag: Option<Part<Tag>>,
+    pub(in super::super) digest: Option<Part<Digest>>,
+    pub(in super::super) locked: Option<Locked>,
+    /// Why no digest can be written behind its tag, if so.
+    pub(in super::super) no_digest: Option<NoDigest>,
+    /// Whether it is an image for sure, by what stands before it.
+    pub(in super::super) sure: bool,
+}
+
+/// A value, and where it stands if it stands there in one piece.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Part<T> {
+    pub(in super::super) value: T,
+    pub(in super::super) range: Option<Range<usize>>,
+}
+
+impl Finding {
+    /// Reads a value as a reference; `written` is what stands in the file for it.
+    pub(super) fn of(value: &Joined, written: &str, path: String, shape: Shape, sure: bool) -> Option<Self> {
+        let (reference, spans) = Reference::parse_spans(value.value()).ok()?;
+        let range = |span: &Option<Range<usize>>| span.as_ref().and_then(|span| value.in_text(span));
+        let (tag_range, digest_range) = (range(&spans.tag), range(&spans.digest));
+        let lost = spans.tag.is_some() && tag_range.is_none() || spans.digest.is_some() && digest_range.is_none();
+        let repository = reference.repository().clone();
+        let first = spans.repository.start..spans.repository.start;
+        Some(Self {
+            key: key(&path, &repository),
+            path,
+            at: value.in_text(&first).map_or_else(|| value.start(), |place| place.start),
+            shape,
+            written: written.to_owned(),
+            repository,
+            tag: reference.tag().map(|tag| Part { value: tag.clone(), range: tag_range }),
+            digest: reference.digest().map(|digest| Part { value: digest.clone(), range: digest_range }),
+            locked: lost.then_some(Locked::Assembled),
+            no_digest: None,
+            sure,
+        })
+    }
+
+    /// Says whether it is one to report: a watched one, or, where all are, one for sure (see [`Watch::everything`]).
+    pub(in super::super) fn counts(&self, watch: &Watch) -> bool {
+        if watch.is_everything() {
+            return self.sure || self.digest.is_some() || self.tag.is_some() && has_host(&self.written);
+        }
+        watch.covers(&self.repository)
+    }
+
+    /// Returns where its tag or digest stands, with all between.
+    pub(in super::super) fn extent(&self) -> Option<Range<usize>> {
+        let tag = self.tag.as_ref().and_then(|part| part.range.clone());
+        let digest = self.digest.as_ref().and_then(|part| part.range.clone());
+        match (tag, digest) {
+            (Some(tag), Some(digest)) => Some(tag.start.min(digest.start)..tag.end.max(digest.end)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+impl Found {
+    /// Takes a finding in, unless there are too many.
+    pub(super) fn add(&mut self, finding: Finding) -> Result<(), Unreadable> {
+        if self.findings.len() >= MAX_FINDINGS {
+            return Err(Unreadable::TooManySites { limit: MAX_FINDINGS });
+        }
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    /// Takes in what looks like a reference, some of it at most: it is there to be looked at.
+    pub(super) fn miss(&mut self, at: usize, written: &str, reason: MissReason) {
+        const MAX_MISSES: usize = 1000;
+        const MAX_WRITTEN: usize = 300;
+        if self.misses.len() < MAX_MISSES {
+            let written = written.chars().take(MAX_WRITTEN).collect();
+            self.misses.push(Miss { at, written, reason });
+        }
+    }
+}
+
+/// Makes a key: what stands before a reference, and its repository, as that is what tells apart the lines of such files.
+pub(super) fn key(path: &str, repository: &Repository) -> String {
+    format!("{}:{repository}", path.replace(char::is_whitespace, "_"))
+}
