@@ -254,7 +254,7 @@ fn many_arguments_used_by_many_images_cost_no_more_than_their_number() {
 fn json_stays_json() {
     assert_eq!(
         found("{\"image\": {\"repository\": \"ghcr.io/acme/api\", \"tag\": 1.4}, \"a\": \"ghcr.io/acme/api:1\"}", Format::Json),
-        ["1:59 split image.tag ghcr.io/acme/api 1.4 Malformed", "1:71 scalar a ghcr.io/acme/api 1"]
+        ["1:53 split image.tag ghcr.io/acme/api 1.4 Malformed", "1:65 scalar a ghcr.io/acme/api 1"]
     );
 }
 
