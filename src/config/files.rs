@@ -32,11 +32,12 @@ impl ReadTable for File {
         let environments = keys.optional::<Vec<Located<String>>>("environments", "In which environments. Default: all.", r#"["prod"]"#);
         let given = keys.has("repository");
         let repository = repository.and_then(|text| parsed(&text, check_repository, keys.context));
-        let search = regex.zip(paths).and_then(|(regex, paths)| {
+        let search = regex.and_then(|regex| {
             let patterns: Vec<String> = regex.iter().map(|pattern| pattern.value.clone()).collect();
             // A repository that could not be read has been told; the expressions are not to be blamed for its absence.
             let fallback = repository.as_deref().or(given.then_some("unread"));
-            let compiled = paths.compiled;
+            // Without paths that can be read, the expressions are checked all the same.
+            let compiled = paths.map(|paths| paths.compiled).unwrap_or_default();
             match Search::new(&patterns, fallback, move |path| compiled.accept(path)) {
                 Ok(search) => Some(search),
                 Err(errors) => {

@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::image::RepositoryPattern;
+    use crate::manifest::site::NewEntry;
     use crate::manifest::{Format, Watch, scan};
 
     const OLD: &str = "a: &x {b: [1, 'two'], c: *x}\nimage: ghcr.io/acme/api:1 # c\n---\ntag: 1.0\nrepository: ghcr.io/acme/api\n";
@@ -122,6 +123,37 @@ mod tests {
         assert_eq!(proves(&OLD.replace("api:1", "api:2")), Ok(()));
         let quoted = change("1.0", "1.1", ScalarStyle::DoubleQuoted);
         assert_eq!(prove_changes(&OLD.replace("1.0", "\"1.1\""), &[quoted]), Ok(()));
+    }
+
+    #[test]
+    fn a_new_entry_is_proved_in_its_place_only() {
+        let root = Tree::parse(OLD.as_bytes()).unwrap().documents[1].root;
+        let change = |value: &str| {
+            let (key, style) = ("digest".to_owned(), ScalarStyle::Plain);
+            let (lead, tail) = (String::new(), String::new());
+            let entry = NewEntry { mapping: root, node: root + 3, span: 0..0, lead, tail, key, style };
+            Change { node: root + 3, entry: Some(entry.into()), splices: Vec::new(), old: String::new(), value: value.to_owned(), style }
+        };
+        let proves = |from: &str, to: &str| prove_changes(&OLD.replacen(from, to, 1), &[change("x")]);
+        assert_eq!(proves("tag: 1.0\n", "tag: 1.0\ndigest: x\n"), Ok(()));
+        for (from, to) in [
+            ("tag: 1.0\n", "tag: 1.0\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: y\n"),
+            ("tag: 1.0\n", "tag: 1.0\n'digest': x\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: 'x'\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: &z x\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: !!str x\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigests: x\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: [x]\n"),
+            ("tag: 1.0\n", "tag: 1.0\ndigest: x\nmore: x\n"),
+            ("tag: 1.0\n", "tag: 1.1\ndigest: x\n"),
+            ("tag: 1.0\n", "digest: x\ntag: 1.0\n"),
+            ("tag: 1.0\nrepository: ghcr.io/acme/api\n", "tag: 1.0\nrepository: ghcr.io/acme/api\ndigest: x\n"),
+            ("c: *x}\n", "c: *x, digest: x}\n"),
+            ("c: *x}\n", "c: *x}\ndigest: x\n"),
+        ] {
+            assert!(proves(from, to).is_err(), "{to}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const MAX_SEARCHES: usize = 64;
 const PATTERN_SIZE: usize = 1 << 20;
 /// How many bytes are searched for one expression, matches times length of the text: behind each match the search starts anew, and an
 /// expression can be made to look through all the rest each time.
-const MAX_WORK: usize = 512 << 20;
+const MAX_WORK: usize = 128 << 20;
 /// The groups that mean something.
 const GROUPS: [&str; 3] = ["repository", "tag", "digest"];
 
