@@ -201,7 +201,7 @@ fn one_file_of_many(registry: &Registry) {
     let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
     let policy = Policy::new(policy::Config::default()).unwrap();
     let rules =
-        Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, interval: None }], Duration::from_secs(300));
+        Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, marker: None, interval: None }], Duration::from_secs(300));
     let git = environment::Config {
         url: RemoteUrl::parse(world.upstream.path().to_str().unwrap()).unwrap(),
         branch: Some("main".to_owned()),

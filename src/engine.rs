@@ -83,8 +83,19 @@ pub struct ImageRule {
     pub environments: Vec<String>,
     /// Which files it is about; none means the environment's.
     pub paths: Option<Paths>,
+    /// The marker that its sites carry; none if it is about sites without one.
+    pub marker: Option<BoundMarker>,
     /// How often these repositories are listed, where it differs from [`Config::interval`].
     pub interval: Option<Duration>,
+}
+
+/// Flux's marker that a rule is bound to.
+#[derive(Clone, Debug)]
+pub struct BoundMarker {
+    /// What the marker names: `namespace:name`.
+    pub policy: Arc<str>,
+    /// The rule's repository as the policy file writes it, which is how it is written where a marker stands at another name.
+    pub written: String,
 }
 
 /// Everything that passes share.

@@ -117,8 +117,6 @@ fn a_marker_counts_where_flux_silently_does_nothing() {
         ("image: ghcr.io/acme/api:1 # <other> <api>\n", "image: ghcr.io/acme/api:2.0.0 # <other> <api>\n"),
         // In a file with a directive.
         ("%YAML 1.2\n---\ntag: 1 # <api:tag>\n", "%YAML 1.2\n---\ntag: 2.0.0 # <api:tag>\n"),
-        // An empty value in quotes.
-        ("tag: \"\" # <api:tag>\n", "tag: \"2.0.0\" # <api:tag>\n"),
     ]);
 }
 
