@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bare;
+mod charts;
 mod fields;
 mod kustomize;
 mod locate;
@@ -143,6 +144,7 @@ impl<'w, 't> Finder<'w, 't> {
         let kustomize = self.kustomize(node);
         if !kustomize {
             self.split(node);
+            self.chart(node);
         }
         for (key, value) in tree.entries(node) {
             // An entry's `name` says which images it applies to; it is not what is deployed.

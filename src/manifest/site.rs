@@ -25,6 +25,10 @@ pub enum Shape {
     Kustomize,
     /// A pair of Helm parameters such as `image.repository` and `image.tag`.
     Parameters,
+    /// A chart's repository and version.
+    Chart,
+    /// Another artifact's `oci://` URL and tag.
+    Artifact,
     /// A value that only a marker makes a site.
     Marker,
 }
@@ -48,6 +52,8 @@ impl fmt::Display for Shape {
             Self::Split => "split",
             Self::Kustomize => "kustomize",
             Self::Parameters => "parameters",
+            Self::Chart => "chart",
+            Self::Artifact => "artifact",
             Self::Marker => "marker",
         })
     }

@@ -11,6 +11,7 @@ const MAX_MERGED: usize = 256;
 const MAX_MERGES: usize = 8;
 
 /// A named value.
+#[derive(Clone)]
 pub(super) struct Field<'w> {
     pub(super) name: &'w str,
     pub(super) value: usize,

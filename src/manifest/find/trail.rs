@@ -84,6 +84,16 @@ impl<'w, 't> Trail<'w, 't> {
         self.entry(self.tree.documents[self.document].root, "kind")
     }
 
+    /// Returns the namespace of the document's object.
+    pub(super) fn namespace(&self) -> Option<&'w str> {
+        self.entry(self.value(self.root(), "metadata")?, "namespace")
+    }
+
+    /// Returns the root of the document.
+    pub(super) fn root(&self) -> usize {
+        self.tree.documents[self.document].root
+    }
+
     /// Says whether a key on the way is given twice in its mapping.
     pub(super) fn has_duplicate_key(&mut self) -> bool {
         let tree = self.tree;
