@@ -13,7 +13,7 @@ mod wanted;
 
 use super::common::{Rule, Teller, cloud, docker_config, register, repository, secret_file, settle};
 use super::gather::gathered;
-use super::{Draft, Line, Object, quoted};
+use super::{Draft, Line, Object, foreign, quoted};
 use application::Place;
 use environments::Environments;
 use settings::{Names, WriteBack};
@@ -48,7 +48,7 @@ pub fn import(objects: &[Object]) -> Draft {
             ),
             ("argoproj.io", "AppProject") => {}
             ("", "ConfigMap") => registries::import(object, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).note("", "this is no object of Argo CD or its Image Updater; it was skipped", ""),
+            _ => foreign::skip(object, &mut draft.foreign),
         }
     }
     let mut plans = updater::plans(&updaters, &applications, &mut draft.remarks);

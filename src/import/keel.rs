@@ -14,7 +14,7 @@ use serde_yaml::Value;
 
 use super::common::{Rule, Teller, at, docker_config, items, register, repository, scalar, settle, split_image, text};
 use super::gather::gathered;
-use super::{Draft, Object};
+use super::{Draft, Object, foreign};
 use settings::Settings;
 
 /// An image that Keel keeps up to date.
@@ -39,12 +39,10 @@ pub fn import(objects: &[Object]) -> Draft {
                 Some(block) if at(block, &["keel"]).is_some() => values::import(object, block, "spec.values.", &mut rules, &mut draft),
                 _ => {}
             },
+            // What has no kind is taken for values of a chart, most of which have no such block.
             "" if at(&object.value, &["keel"]).is_some() => values::import(object, &object.value, "", &mut rules, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).note(
-                "",
-                "this is neither a workload nor Helm values with `keel`; it was skipped",
-                "",
-            ),
+            "" => {}
+            _ => foreign::skip(object, &mut draft.foreign),
         }
     }
     settle(rules, &mut draft);
