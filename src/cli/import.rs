@@ -19,11 +19,11 @@ Examples:
   tagboat import flux clusters/ --output tagboat.toml
   kubectl get imagerepositories,imagepolicies,imageupdateautomations,gitrepositories -A -o yaml | tagboat import flux -
 
-What could not be carried over is told on standard error, and in comments at the end of the file. What is broken, and objects of kinds
-that the import does not know, are named and skipped, and the command ends with 1; with --force it ends with 0 all the same.
+What could not be carried over is told on standard error, and in comments at the end of the file. What is broken, and objects of \
+kinds that the import does not know, are named and skipped, and the command ends with 1; with --force it ends with 0 all the same.
 
-Known, with nothing to import: of Flux its other kinds, and Secrets; of Argo CD AppProjects and ConfigMaps; for Keel workloads without its
-settings, HelmReleases and values; and kustomization files.")]
+Known, with nothing to import: of Flux its other kinds and Secrets, of Argo CD AppProjects and ConfigMaps, for Keel workloads \
+without its settings, HelmReleases and values, and everywhere kustomization files.")]
 pub(super) struct Args {
     /// Whose objects they are
     #[arg(value_enum)]

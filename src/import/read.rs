@@ -103,9 +103,12 @@ fn values(part: &str, left: &mut usize) -> Vec<Result<Value, String>> {
 /// Puts the objects of a value into the list: those of a `List` or of a plain list, however deep, or the value itself. Says whether there
 /// is nothing else.
 fn unfold(value: Value, origin: &Origin, objects: &mut Vec<Object>) -> bool {
-    // All items are looked at, also behind one that is no object.
     let all = |items: Vec<Value>, objects: &mut Vec<Object>| {
-        items.into_iter().fold(true, |is_whole, item| unfold(item, origin, objects) && is_whole)
+        let mut is_whole = true;
+        for item in items {
+            is_whole &= unfold(item, origin, objects);
+        }
+        is_whole
     };
     let mut entries = match value {
         Value::Mapping(entries) => entries,

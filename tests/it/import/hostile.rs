@@ -190,3 +190,23 @@ fn what_stands_twice_is_refused_and_named() {
     assert!(objects.is_empty());
     assert!(remarks[0].reason.contains("the key `kind` stands twice"), "{}", remarks[0].reason);
 }
+
+/// Who may annotate an Application is not to have a file of Tagboat's sent to a registry of theirs.
+#[test]
+fn a_secret_never_becomes_a_path_that_leaves_its_folder() {
+    for (source, file) in [
+        ("secret:a/b#../../../etc/shadow", "/run/secrets/a/b/..-..-..-etc-shadow"),
+        ("secret:a/b#..", "/run/secrets/a/b"),
+        ("secret:../..#x", "/run/secrets/x"),
+        ("pullsecret:../../etc", "/run/secrets/-etc/.dockerconfigjson"),
+    ] {
+        let text = format!(
+            "kind: Application\napiVersion: argoproj.io/v1alpha1\nmetadata:\n  name: x\n  annotations:\n    \
+             argocd-image-updater.argoproj.io/image-list: a=evil.example.com/a\n    argocd-image-updater.argoproj.io/a.pull-secret: '{source}'\n"
+        );
+        let draft = import::sound(import::argocd::import(&read(&text, "x").0));
+        let written = import::write(&draft, "argocd");
+        let auth = written.lines().find(|line| line.starts_with("auth")).unwrap();
+        assert!(auth.contains(&format!("= \"{file}\"")), "{source}: {auth}");
+    }
+}
