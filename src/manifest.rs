@@ -30,7 +30,7 @@ mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats};
-pub use site::{Locked, Marker, Shape, Site};
+pub use site::{Locked, Marker, NoDigest, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::{Named, Watch};
 

@@ -334,7 +334,7 @@ impl Decider<'_> {
                 &"its digest is to be written along, and there is no place for it; add a `digest` beside the tag, which is then kept in step",
             );
         }
-        let with_digest = site.digest.is_some() || pins && site.marker.as_ref().is_none_or(|marker| marker.whole);
+        let with_digest = site.digest.is_some() || pins && site.marker.as_ref().is_none_or(|marker| marker.digest);
         // The digest that was decided on, rather than the one that the tag may have by now.
         let fact = self.learned.facts(&site.repository).and_then(|facts| facts.get(&to));
         let digest = match fact.and_then(|fact| fact.digest.as_ref()) {
@@ -342,7 +342,7 @@ impl Decider<'_> {
             _ => None,
         };
         if let Some(marker) = site.marker.as_ref().filter(|marker| !marker.misnamed) {
-            let has_tag = site.tag.as_ref() == Some(&to) || site.tag.is_none() && !marker.whole;
+            let has_tag = site.tag.as_ref() == Some(&to) || site.tag.is_none() && !marker.whole && !site.blank;
             if has_tag && with_digest && site.tag.is_none() && digest.is_none() {
                 return self.learn_digest(file, site, to);
             }

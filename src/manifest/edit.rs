@@ -1,6 +1,7 @@
 //! New bytes for old: replaces tags and digests in their slots, and hands the result to the proof.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use granit_parser::ScalarStyle;
 use super::layer::Layer;
 use super::proof::{self, Why};
 use super::quote;
-use super::site::{Bound, Locked, Naming, Scalar, Site, Slot};
+use super::site::{Bound, Locked, Naming, NewEntry, NoDigest, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
 use crate::image::{Digest, Tag};
 
@@ -18,10 +19,12 @@ use crate::image::{Digest, Tag};
 pub struct Edit<'a> {
     /// The site, as found by [`scan`](super::scan) in the very text that is to be changed.
     pub site: &'a Site,
-    /// The tag to write. A site without a tag keeps none: only its digest is replaced.
+    /// The tag to write, also in a place that is [blank](Site::blank). A site that is a bare digest keeps no tag: only its digest
+    /// is replaced.
     pub tag: Tag,
     /// The digest to write; needed where the site has one, because a new tag beside an old digest would deploy the old
-    /// image. Where the site has a tag and no digest, the digest is written behind the tag, as `tag@digest`.
+    /// image. Where the site has none, the digest is written behind the tag, as `tag@digest`, or in split forms as a value of
+    /// its own, for which an entry is added if there is none.
     pub digest: Option<Digest>,
 }
 
@@ -55,6 +58,22 @@ pub enum EditError {
         /// The site.
         path: String,
     },
+    /// The site has no digest, and no place for one.
+    #[error("{path} cannot get a digest: {reason}")]
+    NoDigest {
+        /// The site.
+        path: String,
+        /// Why.
+        reason: NoDigest,
+    },
+    /// The site has a SHA-256 digest without its algorithm, so that one of another algorithm would be read wrongly.
+    #[error("{path} has a digest without `sha256:`, and {digest} is of another algorithm")]
+    Algorithm {
+        /// The site.
+        path: String,
+        /// The digest that was to be written.
+        digest: Digest,
+    },
     /// Two edits want different values in the same bytes, as where two sites share an anchor.
     #[error("two edits disagree about the value that {path} and {other} share")]
     Conflict {
@@ -82,7 +101,9 @@ impl Classified for EditError {
     fn verdict(&self) -> Verdict {
         match self {
             Self::Stale { .. } | Self::Untagged { .. } | Self::NeedsDigest { .. } => Verdict::Bug,
-            Self::Locked { .. } | Self::Conflict { .. } | Self::Unproved { .. } => Verdict::Stalled,
+            Self::Locked { .. } | Self::NoDigest { .. } | Self::Algorithm { .. } | Self::Conflict { .. } | Self::Unproved { .. } => {
+                Verdict::Stalled
+            }
         }
     }
 
@@ -95,7 +116,8 @@ impl Classified for EditError {
             Self::Locked { .. } | Self::Unproved { .. } => {
                 Some("write the value on one line, plain or in quotes, or edit it by hand".to_owned())
             }
-            Self::Stale { .. } | Self::Untagged { .. } | Self::NeedsDigest { .. } => None,
+            Self::Algorithm { .. } => Some("write the site's digest with its algorithm in front".to_owned()),
+            Self::Stale { .. } | Self::Untagged { .. } | Self::NeedsDigest { .. } | Self::NoDigest { .. } => None,
         }
     }
 }
@@ -124,11 +146,21 @@ pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     work.run(file).map(|new| new.unwrap_or_else(|| text.to_vec()))
 }
 
+/// By node, and behind the one before it the entries that are new: what is to become of them.
+type Drafts<'e> = BTreeMap<(usize, Kind), Draft<'e>>;
+
+/// Whether a node is changed or an entry is put before it; a new entry comes first, as it belongs to the node before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Entry,
+    Scalar,
+}
+
 /// What is to be done in each of a file's texts.
 struct Work<'e> {
     /// The path of the first edited site, to name the edit by.
     first: &'e str,
-    layers: Vec<(&'e Arc<Layer>, BTreeMap<usize, Draft<'e>>)>,
+    layers: Vec<(&'e Arc<Layer>, Drafts<'e>)>,
 }
 
 impl<'e> Work<'e> {
@@ -145,19 +177,20 @@ impl<'e> Work<'e> {
             if changes.is_empty() {
                 continue;
             }
-            changes.sort_by_key(|change| change.span.start);
+            // At one place a value that was empty comes before the entry behind it, whose node is a later one.
+            changes.sort_by_key(|change| (change.span.start, change.node));
             let new = splice(old, &changes);
             let unproved = |why: Why| EditError::Unproved { path: self.first.to_owned(), reason: why.into() };
             proof::prove(&layer.outline, old, &new, &changes).map_err(unproved)?;
             let Some(host) = &layer.host else { return Ok(Some(new.into_bytes())) };
             let broken = || EditError::Locked { path: self.first.to_owned(), reason: Locked::NotVerbatim };
             let change = host.change(host.layer.text(file), &changes, new).ok_or_else(broken)?;
-            self.layer(&host.layer).insert(change.node, Draft::Inner(change));
+            self.layer(&host.layer).insert((change.node, Kind::Scalar), Draft::Inner(change));
         }
         Ok(None)
     }
 
-    fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut BTreeMap<usize, Draft<'e>> {
+    fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut Drafts<'e> {
         let known = self.layers.iter().position(|(known, _)| Arc::ptr_eq(known, layer));
         let index = known.unwrap_or_else(|| {
             self.layers.push((layer, BTreeMap::new()));
@@ -167,9 +200,12 @@ impl<'e> Work<'e> {
     }
 }
 
-/// A scalar that changes: what goes where, and what both readers must find there.
+/// A scalar that changes, or an entry that is new: what goes where, and what both readers must find there.
 pub(super) struct Change {
+    /// The scalar's node in the old text; of a new entry the one before which it comes.
     pub(super) node: usize,
+    /// The entry that is new; its value is the scalar then.
+    pub(super) entry: Option<Arc<NewEntry>>,
     /// The bytes to replace.
     pub(super) span: Range<usize>,
     /// What stands there then.
@@ -187,19 +223,24 @@ fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     if let Some(reason) = edit.site.locked.clone() {
         return Err(EditError::Locked { path: path(), reason });
     }
-    if edit.site.tag.is_none() && edit.site.digest.is_none() && edit.site.marker.is_none() {
+    if edit.site.tag.is_none() && edit.site.digest.is_none() && edit.site.marker.is_none() && !edit.site.blank {
         return Err(EditError::Untagged { path: path() });
     }
     if edit.site.digest.is_some() && edit.digest.is_none() {
         return Err(EditError::NeedsDigest { path: path() });
     }
-    Ok(())
+    match edit.site.no_digest.filter(|_| edit.site.digest.is_none() && edit.digest.is_some()) {
+        Some(reason) => Err(EditError::NoDigest { path: path(), reason }),
+        None => Ok(()),
+    }
 }
 
-/// What is to become of one scalar.
+/// What is to become of one scalar, or of the place for one.
 enum Draft<'e> {
     /// It gets new pieces.
     Pieces(Pieces<'e>),
+    /// It gets its first value.
+    First(First<'e>),
     /// The text within it changes.
     Inner(Change),
 }
@@ -214,26 +255,34 @@ struct Pieces<'e> {
 }
 
 struct Piece<'e> {
-    slot: &'e Slot,
+    in_value: &'e Range<usize>,
+    in_text: &'e Range<usize>,
     new: String,
+    path: &'e str,
+}
+
+/// A value where none stands.
+struct First<'e> {
+    slot: &'e Slot,
+    quote: ScalarStyle,
+    value: String,
     path: &'e str,
 }
 
 impl<'e> Work<'e> {
     fn collect(&mut self, edit: &Edit<'e>, bound: &'e Bound) -> Result<(), EditError> {
-        let site = edit.site;
-        let quote = bound.layer.outline.quote();
-        let drafts = self.layer(&bound.layer);
-        let mut pieces = Vec::new();
+        let path = &edit.site.path;
         if let Some(slot) = &bound.tag {
+            let tag = slot.tag(&edit.tag);
             let new = match &edit.digest {
-                Some(digest) if bound.digest.is_none() => format!("{}@{digest}", edit.tag),
-                _ => edit.tag.to_string(),
+                Some(digest) if bound.digest.is_none() => format!("{tag}@{digest}"),
+                _ => tag,
             };
-            pieces.push(Piece { slot, new, path: &site.path });
+            self.add(slot, bound, new, path)?;
         }
         if let (Some(slot), Some(digest)) = (&bound.digest, &edit.digest) {
-            pieces.push(Piece { slot, new: digest.to_string(), path: &site.path });
+            let other = || EditError::Algorithm { path: path.clone(), digest: digest.clone() };
+            self.add(slot, bound, slot.digest(digest).ok_or_else(other)?, path)?;
         }
         if let Some(Naming { slot, name, whole }) = &bound.naming {
             let new = match &edit.digest {
@@ -241,18 +290,39 @@ impl<'e> Work<'e> {
                 None if *whole => format!("{name}:{}", edit.tag),
                 _ => name.clone(),
             };
-            pieces.push(Piece { slot, new, path: &site.path });
-        }
-        for piece in pieces {
-            let scalar = &piece.slot.scalar;
-            let new = || Draft::Pieces(Pieces { scalar: Arc::clone(scalar), quote, pieces: BTreeMap::new() });
-            match drafts.entry(scalar.node).or_insert_with(new) {
-                Draft::Pieces(draft) => draft.add(piece)?,
-                // Nothing is found in a scalar beside the text that it holds.
-                Draft::Inner(_) => return Err(EditError::Stale { path: site.path.clone() }),
-            }
+            self.add(slot, bound, new, path)?;
         }
         Ok(())
+    }
+
+    /// Adds the new text of a slot.
+    fn add(&mut self, slot: &'e Slot, bound: &'e Bound, new: String, path: &'e str) -> Result<(), EditError> {
+        let quote = bound.layer.outline.quote();
+        let drafts = self.layer(&bound.layer);
+        let place = match slot {
+            Slot::Part { scalar, .. } | Slot::Empty { scalar, .. } => (scalar.node, Kind::Scalar),
+            Slot::Entry(entry) => (entry.node, Kind::Entry),
+        };
+        match (slot, drafts.entry(place)) {
+            (Slot::Part { scalar, in_value, in_text, .. }, drafted) => {
+                let none = || Draft::Pieces(Pieces { scalar: Arc::clone(scalar), quote, pieces: BTreeMap::new() });
+                match drafted.or_insert_with(none) {
+                    Draft::Pieces(pieces) => pieces.add(Piece { in_value, in_text, new, path }),
+                    // Nothing is found in a scalar beside the text that it holds.
+                    Draft::First(_) | Draft::Inner(_) => Err(EditError::Stale { path: path.to_owned() }),
+                }
+            }
+            (Slot::Empty { .. } | Slot::Entry(_), Vacant(drafted)) => {
+                drafted.insert(Draft::First(First { slot, quote, value: new, path }));
+                Ok(())
+            }
+            (Slot::Empty { .. } | Slot::Entry(_), Occupied(drafted)) => match drafted.get() {
+                // The same one twice is one, as where two sites share an anchor.
+                Draft::First(first) if first.slot == slot && first.value == new => Ok(()),
+                Draft::First(first) => Err(EditError::Conflict { path: first.path.to_owned(), other: path.to_owned() }),
+                Draft::Pieces(_) | Draft::Inner(_) => Err(EditError::Stale { path: path.to_owned() }),
+            },
+        }
     }
 }
 
@@ -261,23 +331,57 @@ impl Draft<'_> {
     fn change(self, text: &str) -> Option<Option<Change>> {
         match self {
             Self::Pieces(pieces) => pieces.change(text),
+            Self::First(first) => first.change().map(Some),
             Self::Inner(change) => Some(Some(change)),
         }
+    }
+}
+
+impl First<'_> {
+    /// Puts the text together; none if the place is in a block scalar, which is no place for a value.
+    fn change(self) -> Option<Change> {
+        let Self { slot, quote, value, .. } = self;
+        match slot {
+            Slot::Part { .. } => None,
+            Slot::Empty { scalar, .. } => {
+                let (text, style) = written(&value, scalar.style, quote)?;
+                let space = if scalar.span.is_empty() { " " } else { "" };
+                let (node, span, old) = (scalar.node, scalar.span.clone(), scalar.value.clone());
+                Some(Change { node, entry: None, span, text: format!("{space}{text}"), old, value, style })
+            }
+            Slot::Entry(entry) => {
+                let (text, style) = written(&value, entry.style, quote)?;
+                let text = format!("{}{text}{}", entry.lead, entry.tail);
+                let (node, span) = (entry.node, entry.span.clone());
+                Some(Change { node, entry: Some(Arc::clone(entry)), span, text, old: String::new(), value, style })
+            }
+        }
+    }
+}
+
+/// Writes a value in a style, with the preferred quotes where it would be no string without; tags and digests need no escapes.
+fn written(value: &str, style: ScalarStyle, quote: ScalarStyle) -> Option<(String, ScalarStyle)> {
+    let style = if style == ScalarStyle::Plain && quote::retypes(value) { quote } else { style };
+    match style {
+        ScalarStyle::Plain => Some((value.to_owned(), style)),
+        ScalarStyle::SingleQuoted => Some((format!("'{value}'"), style)),
+        ScalarStyle::DoubleQuoted => Some((format!("\"{value}\""), style)),
+        ScalarStyle::Literal | ScalarStyle::Folded => None,
     }
 }
 
 impl<'e> Pieces<'e> {
     /// Adds a piece; the same one twice is one, as where two sites share an anchor.
     fn add(&mut self, piece: Piece<'e>) -> Result<(), EditError> {
-        let place = piece.slot.in_value.clone();
+        let place = piece.in_value.clone();
         let before = self.pieces.range(..place.end).next_back().map(|(_, other)| other);
-        let overlapping = before.filter(|other| place.start < other.slot.in_value.end);
+        let overlapping = before.filter(|other| place.start < other.in_value.end);
         match overlapping {
             None => {
                 self.pieces.insert(place.start, piece);
                 Ok(())
             }
-            Some(other) if other.slot.in_value == place && other.new == piece.new => Ok(()),
+            Some(other) if *other.in_value == place && other.new == piece.new => Ok(()),
             Some(other) => Err(EditError::Conflict { path: other.path.to_owned(), other: piece.path.to_owned() }),
         }
     }
@@ -289,7 +393,7 @@ impl<'e> Pieces<'e> {
         let (mut value, mut new) = (String::new(), String::new());
         let (mut value_at, mut raw_at) = (0, 0);
         for piece in pieces.into_values() {
-            let Slot { in_value, in_text, .. } = piece.slot;
+            let Piece { in_value, in_text, .. } = piece;
             let in_raw = in_text.start.checked_sub(scalar.span.start)?..in_text.end.checked_sub(scalar.span.start)?;
             value.push_str(scalar.value.get(value_at..in_value.start)?);
             new.push_str(raw.get(raw_at..in_raw.start)?);
@@ -307,11 +411,10 @@ impl<'e> Pieces<'e> {
         }
         let mut style = scalar.style;
         if style == ScalarStyle::Plain && quote::retypes(&value) {
-            let mark = if quote == ScalarStyle::SingleQuoted { '\'' } else { '"' };
-            new = format!("{mark}{value}{mark}");
-            style = quote;
+            (new, style) = written(&value, style, quote)?;
         }
-        Some(Some(Change { node: scalar.node, span: scalar.span.clone(), text: new, old: scalar.value.clone(), value, style }))
+        let (node, span, old) = (scalar.node, scalar.span.clone(), scalar.value.clone());
+        Some(Some(Change { node, entry: None, span, text: new, old, value, style }))
     }
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod bare;
 mod charts;
+mod entry;
 mod fields;
 mod kustomize;
 mod locate;
@@ -27,7 +28,7 @@ use trail::{Step, Trail};
 use super::layer::{Host, Layer};
 use super::layout::Layout;
 use super::proof::Outline;
-use super::site::{Bound, Locked, Marker, Naming, Scalar, Shape, Site, Slot};
+use super::site::{Bound, Locked, Marker, Naming, NoDigest, Scalar, Shape, Site, Slot};
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -60,9 +61,19 @@ struct Draft {
     repository: Repository,
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
+    free: Free,
     naming: Option<Naming>,
     marker: Option<Marker>,
     locked: Option<Locked>,
+}
+
+/// Where a tag or a digest can be written that is not there.
+#[derive(Default)]
+struct Free {
+    /// The place of a tag that stands empty.
+    tag: Option<Slot>,
+    /// The place of a digest, or why there is none; nothing where it goes behind the tag.
+    digest: Option<Result<Slot, NoDigest>>,
 }
 
 /// What a shape tells of a reference that it found; the rest of a [`Draft`] is the same for all shapes.
@@ -72,6 +83,7 @@ struct Reading {
     repository: Repository,
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
+    free: Free,
     locked: Option<Locked>,
     at: usize,
 }
@@ -91,13 +103,29 @@ struct Finder<'w, 't> {
     drafts: Vec<Draft>,
     /// What was found in texts within scalars.
     inner: Vec<Inner>,
+    /// The mappings that others merge in; none if nobody asked yet.
+    merged: Option<HashSet<usize>>,
+    /// The registry of all split forms, where the file states it under a key that the watch knows.
+    registry: Option<&'w str>,
 }
 
 impl<'w, 't> Finder<'w, 't> {
     fn new(tree: &'w Tree<'t>, watch: &'w Watch) -> Self {
         let hits = watch.hits(tree.text);
         let (trail, claimed) = (Trail::new(tree), HashSet::new());
-        Self { tree, watch, hits, only_pairs: false, trail, merges: MAX_MERGES, claimed, drafts: Vec::new(), inner: Vec::new() }
+        Self {
+            tree,
+            watch,
+            hits,
+            only_pairs: false,
+            trail,
+            merges: MAX_MERGES,
+            claimed,
+            drafts: Vec::new(),
+            inner: Vec::new(),
+            merged: None,
+            registry: fields::stated(tree, watch.registry_keys()),
+        }
     }
 
     /// Looks through all documents.
@@ -170,12 +198,13 @@ impl<'w, 't> Finder<'w, 't> {
         for &step in below {
             self.trail.push(step);
         }
-        let Reading { shape, written, repository, tag, digest, mut locked, at } = reading;
+        let Reading { shape, written, repository, tag, digest, free, mut locked, at } = reading;
         if self.trail.has_duplicate_key() {
             locked = Some(Locked::DuplicateKey);
         }
         let (path, key) = (self.trail.path(), self.trail.key());
-        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, naming: None, marker: None, locked });
+        let (naming, marker) = (None, None);
+        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, free, naming, marker, locked });
         for _ in below {
             self.trail.pop();
         }
@@ -199,7 +228,7 @@ struct Inner {
 impl Findings {
     /// Takes the fingerprint of a text with what was found in it.
     fn of(tree: &Tree<'_>, drafts: Vec<Draft>, inner: Vec<Inner>) -> Self {
-        let edited = drafts.iter().flat_map(Draft::slots).map(|slot| slot.scalar.node);
+        let edited = drafts.iter().flat_map(Draft::slots).filter_map(|slot| slot.scalar()).map(|scalar| scalar.node);
         let outline = Outline::of(tree, edited.chain(inner.iter().map(|inner| inner.scalar.node)));
         Self { outline, drafts, inner }
     }
@@ -219,10 +248,11 @@ impl Findings {
 }
 
 impl Draft {
-    /// Visits the places that an edit may change.
+    /// Visits all places that an edit may write to.
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        let tag = self.tag.as_ref().and_then(|part| part.slot.as_ref());
-        let digest = self.digest.as_ref().and_then(|part| part.slot.as_ref());
+        let tag = self.tag.as_ref().and_then(|part| part.slot.as_ref()).or(self.free.tag.as_ref());
+        let free = self.free.digest.as_ref().and_then(|free| free.as_ref().ok());
+        let digest = self.digest.as_ref().and_then(|part| part.slot.as_ref()).or(free);
         tag.into_iter().chain(digest).chain(self.naming.as_ref().map(|naming| &naming.slot))
     }
 
@@ -230,6 +260,12 @@ impl Draft {
     fn site(self, layer: &Arc<Layer>) -> Site {
         let (tag, tag_slot) = self.tag.map(|part| (part.value, part.slot)).unzip();
         let (digest, digest_slot) = self.digest.map(|part| (part.value, part.slot)).unzip();
+        let (free_digest, no_digest) = match self.free.digest {
+            Some(Ok(slot)) => (Some(slot), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        let blank = self.free.tag.is_some();
         Site {
             path: self.path,
             key: self.key,
@@ -240,11 +276,13 @@ impl Draft {
             repository: self.repository,
             tag,
             digest,
+            blank,
             marker: self.marker,
             locked: self.locked,
+            no_digest,
             bound: Some(Bound {
-                tag: tag_slot.flatten(),
-                digest: digest_slot.flatten(),
+                tag: tag_slot.flatten().or(self.free.tag),
+                digest: digest_slot.flatten().or(free_digest),
                 naming: self.naming,
                 layer: Arc::clone(layer),
             }),

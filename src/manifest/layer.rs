@@ -54,6 +54,7 @@ impl Host {
             at = span.end;
         }
         new.push_str(text.get(at..scalar.span.end)?);
-        Some(Change { node: scalar.node, span: scalar.span.clone(), text: new, old: scalar.value.clone(), value, style: scalar.style })
+        let (node, span, old, style) = (scalar.node, scalar.span.clone(), scalar.value.clone(), scalar.style);
+        Some(Change { node, entry: None, span, text: new, old, value, style })
     }
 }

@@ -1,8 +1,8 @@
 //! The proof of an edit: the new text is read again by two parsers, which must find nothing changed but what was meant.
 //!
 //! 1. The span finder reads all of the new text. Its nodes (structure, styles, anchors, tags, values) must be those of the old
-//!    text, but for the edited scalars, which must have the expected values. The old text is not read again for
-//!    that: the scan kept an [`Outline`] of it.
+//!    text, but for the edited scalars, which must have the expected values, and for new entries, which must stand just where
+//!    they were meant to. The old text is not read again for that: the scan kept an [`Outline`] of it.
 //! 2. The second reader, an independent parser, reads each document that holds an edit, and must find there just what the span
 //!    finder found, with the edited scalars as strings. If it does not, it may be that the two parsers never agreed on this text; then
 //!    its own readings of the old and the new text are compared, unless it cannot read the old one at all.
@@ -12,11 +12,13 @@
 
 mod outline;
 mod second;
+mod shift;
 
 pub(super) use outline::Outline;
 
 use super::edit::Change;
 use super::tree::{Tree, Unreadable};
+use shift::Shift;
 
 /// What the proof found wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +43,14 @@ pub(super) enum Why {
 /// Proves that `new` is `old` but for the changes.
 pub(super) fn prove(outline: &Outline, old: &str, new: &str, changes: &[Change]) -> Result<(), Why> {
     let tree = Tree::parse(new.as_bytes()).map_err(Why::Unreadable)?;
-    outline.compare(&tree, changes)?;
-    let mut rest = changes;
+    let shift = Shift::of(changes);
+    outline.compare(&tree, changes, &shift)?;
+    let meant = meant(changes, &shift);
+    let mut rest = meant.as_slice();
     while let [first, ..] = rest {
         let index = tree.documents.partition_point(|document| document.root <= first.node).saturating_sub(1);
         let next = tree.documents.get(index + 1).map_or(tree.nodes.len(), |next| next.root);
-        let (here, others) = rest.split_at(rest.partition_point(|change| change.node < next));
+        let (here, others) = rest.split_at(rest.partition_point(|meant| meant.node < next));
         if here.is_empty() {
             return Err(Why::MoreChanged);
         }
@@ -58,12 +62,30 @@ pub(super) fn prove(outline: &Outline, old: &str, new: &str, changes: &[Change])
     Ok(())
 }
 
+/// A string that the second reader must find.
+struct Meant<'c> {
+    /// The node in the new text.
+    node: usize,
+    change: &'c Change,
+}
+
+/// Tells where in the new text the changed values are, those of new entries included.
+fn meant<'c>(changes: &'c [Change], shift: &Shift) -> Vec<Meant<'c>> {
+    let mut keys = shift.keys().iter();
+    let place = |change: &Change| match change.entry {
+        Some(_) => keys.next().map_or(0, |key| key + 1),
+        None => shift.new(change.node),
+    };
+    let nodes: Vec<usize> = changes.iter().map(place).collect();
+    nodes.into_iter().zip(changes).map(|(node, change)| Meant { node, change }).collect()
+}
+
 /// Lets the second reader compare a document of the new text with the same one of the old text.
-fn second_reader_agrees(old: &str, new: &Tree<'_>, index: usize, changes: &[Change]) -> bool {
+fn second_reader_agrees(old: &str, new: &Tree<'_>, index: usize, meant: &[Meant<'_>]) -> bool {
     let Ok(old) = Tree::parse(old.as_bytes()) else { return false };
     let text = |tree: &Tree<'_>| tree.documents.get(index).and_then(|document| tree.text.get(document.bytes.clone())).map(str::to_owned);
     match (text(&old), text(new)) {
-        (Some(old), Some(new)) => second::differs_only(&old, &new, changes),
+        (Some(old), Some(new)) => second::differs_only(&old, &new, meant),
         _ => false,
     }
 }
@@ -92,7 +114,7 @@ mod tests {
     fn change(old: &str, value: &str, style: ScalarStyle) -> Change {
         let tree = Tree::parse(OLD.as_bytes()).unwrap();
         let node = (0..tree.nodes.len()).find(|&node| tree.text_of(node) == Some(old)).unwrap();
-        Change { node, span: 0..0, text: String::new(), old: old.to_owned(), value: value.to_owned(), style }
+        Change { node, entry: None, span: 0..0, text: String::new(), old: old.to_owned(), value: value.to_owned(), style }
     }
 
     #[test]
@@ -152,7 +174,8 @@ mod tests {
 
     #[test]
     fn readings_of_the_second_reader_alone() {
-        let one = [change("1.0", "1.1", ScalarStyle::DoubleQuoted)];
+        let one = change("1.0", "1.1", ScalarStyle::DoubleQuoted);
+        let one = [Meant { node: one.node, change: &one }];
         assert!(second::differs_only("a: 1.0\nb: 2", "a: '1.1'\nb: 2", &one));
         assert!(second::differs_only("a: &x 1.0\nb: *x", "a: &x '1.1'\nb: *x", &one), "seen twice through the alias");
         assert!(!second::differs_only("a: 1.0\nb: 2", "a: '1.1'\nb: 3", &one));

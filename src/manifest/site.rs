@@ -40,6 +40,8 @@ pub struct Marker {
     pub policy: Arc<str>,
     /// Whether the marker is for a whole reference, and not only for parts of it that are named behind the policy (`:tag`).
     pub whole: bool,
+    /// Whether a digest may be written where none stands: at a whole reference, and where a marker is for a digest.
+    pub digest: bool,
     /// Whether another repository stands there, whose name an edit replaces.
     pub misnamed: bool,
 }
@@ -86,8 +88,12 @@ pub struct Site {
     pub digest: Option<Digest>,
     /// What its markers say, if they name a policy that is bound to a rule.
     pub marker: Option<Marker>,
+    /// Whether a tag's place stands empty (`tag: ""`), to be filled by a policy with `fill` only.
+    pub blank: bool,
     /// Why it cannot be edited, if so.
     pub locked: Option<Locked>,
+    /// Why no digest can be written here, where there is none yet, if so.
+    pub no_digest: Option<NoDigest>,
     /// Where the bytes are; none if the site was kept over a restart, and the text is to be scanned again before an edit.
     pub(super) bound: Option<Bound>,
 }
@@ -167,14 +173,49 @@ pub(super) struct Naming {
     pub(super) whole: bool,
 }
 
-/// The bytes of a tag or a digest within a scalar.
+/// Why no digest can be written at a site that has none. Reads on from "its digest is to be written along, but …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoDigest {
+    /// Which parameter takes a digest is known to the chart alone.
+    #[error("only the chart knows a parameter for it; add one for the digest beside the tag's, which is then kept in step")]
+    Parameters,
+    /// Another reference would have it too, and its image is another one.
+    #[error("its place is shared through an anchor or a merge, and others would get the digest too")]
+    Shared,
+    /// The text around is written so that no entry can be added.
+    #[error("there is no place for it; add a `digest` beside the tag, which is then kept in step")]
+    NoPlace,
+}
+
+/// Where a tag or a digest is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) scalar: Arc<Scalar>,
-    /// Where the bytes stand in the scalar's value.
-    pub(super) in_value: Range<usize>,
-    /// Where they stand in the text.
-    pub(super) in_text: Range<usize>,
+pub(super) enum Slot {
+    /// The bytes of a part of a scalar's value.
+    Part {
+        scalar: Arc<Scalar>,
+        /// Where the bytes stand in the scalar's value.
+        in_value: Range<usize>,
+        /// Where they stand in the text.
+        in_text: Range<usize>,
+        form: Form,
+    },
+    /// A scalar without a value: null, written or not, or an empty string. A value is written in its place.
+    Empty { scalar: Arc<Scalar>, form: Form },
+    /// An entry that its mapping does not have yet.
+    Entry(Arc<NewEntry>),
+}
+
+/// How a tag or a digest is spelt in a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is.
+    #[default]
+    Plain,
+    /// A chart's version: with `+` where the tag has `_`.
+    Plus,
+    /// A digest by its digits alone, without `sha256:`.
+    Hex,
 }
 
 /// The scalar that a slot lies in.
@@ -182,8 +223,75 @@ pub(super) struct Slot {
 pub(super) struct Scalar {
     /// Its index among the nodes of the tree.
     pub(super) node: usize,
-    /// Its bytes in the text, with quotes.
+    /// Its bytes in the text, with quotes; of a null that is not written, the place behind what stands before it.
     pub(super) span: Range<usize>,
     pub(super) value: String,
     pub(super) style: ScalarStyle,
 }
+
+/// A place for a new entry of a mapping, behind one that it has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NewEntry {
+    /// The mapping's index among the nodes of the tree.
+    pub(super) mapping: usize,
+    /// The index behind the entry that the new one follows.
+    pub(super) node: usize,
+    /// The bytes of the text in whose place it is written; most often none.
+    pub(super) span: Range<usize>,
+    /// What is written there before the value, the key included.
+    pub(super) lead: String,
+    /// What is written there behind the value.
+    pub(super) tail: String,
+    pub(super) key: String,
+    /// How the key is written; a value that is no plain scalar is written alike.
+    pub(super) style: ScalarStyle,
+}
+
+impl Slot {
+    /// Returns the scalar that the slot lies in; none if there is none yet.
+    pub(super) fn scalar(&self) -> Option<&Arc<Scalar>> {
+        match self {
+            Self::Part { scalar, .. } | Self::Empty { scalar, .. } => Some(scalar),
+            Self::Entry(_) => None,
+        }
+    }
+
+    /// Returns where it starts in the text.
+    pub(super) fn start(&self) -> usize {
+        match self {
+            Self::Part { in_text, .. } => in_text.start,
+            Self::Empty { scalar, .. } => scalar.span.start,
+            Self::Entry(entry) => entry.span.start,
+        }
+    }
+
+    /// Returns the slot with another form; a new entry is written as it is.
+    pub(super) fn in_form(mut self, new: Form) -> Self {
+        match &mut self {
+            Self::Part { form, .. } | Self::Empty { form, .. } => *form = new,
+            Self::Entry(_) => {}
+        }
+        self
+    }
+
+    /// Spells a tag as it stands in the slot.
+    pub(super) fn tag(&self, tag: &Tag) -> String {
+        match self {
+            Self::Part { form: Form::Plus, .. } | Self::Empty { form: Form::Plus, .. } => tag.as_str().replace('_', "+"),
+            _ => tag.to_string(),
+        }
+    }
+
+    /// Spells a digest as it stands in the slot; none if the slot's form cannot hold it.
+    pub(super) fn digest(&self, digest: &Digest) -> Option<String> {
+        match self {
+            Self::Part { form: Form::Hex, .. } | Self::Empty { form: Form::Hex, .. } => {
+                digest.as_str().strip_prefix(SHA256).map(str::to_owned)
+            }
+            _ => Some(digest.to_string()),
+        }
+    }
+}
+
+/// What a digest in [`Form::Hex`] goes without.
+pub(super) const SHA256: &str = "sha256:";

@@ -15,6 +15,8 @@ pub struct Watch {
     screen: Option<AhoCorasick>,
     /// None if no marker is bound.
     markers: Option<Arc<Markers>>,
+    /// Paths under which a file states the registry of its split references.
+    registry_keys: Vec<String>,
     fingerprint: u64,
 }
 
@@ -82,7 +84,7 @@ impl Watch {
                 RepositoryPattern::Many { .. } => sorted.others.push(pattern.clone()),
             }
         }
-        Self { wanted: Wanted::Some(sorted), screen, markers: None, fingerprint }
+        Self { wanted: Wanted::Some(sorted), screen, markers: None, registry_keys: Vec::new(), fingerprint }
     }
 
     /// Looks for the values, too, that Flux's markers of these policies (`namespace:name`) stand at, whatever they are now.
@@ -116,12 +118,29 @@ impl Watch {
     ///   `name` beside `tag` counts only below a key named as above, or with a host; `repo` only below such a key.
     #[must_use]
     pub fn everything() -> Self {
-        Self { wanted: Wanted::Everything, screen: None, markers: None, fingerprint: 0 }
+        Self { wanted: Wanted::Everything, screen: None, markers: None, registry_keys: Vec::new(), fingerprint: 0 }
+    }
+
+    /// Takes the value at any of these dotted paths (`global.imageRegistry`), where a file has one that is not empty, for the
+    /// registry of all split references (`repository` and `tag`) of that file, instead of their own: so do some charts.
+    #[must_use]
+    pub fn with_registry_keys(mut self, keys: Vec<String>) -> Self {
+        if !keys.is_empty() {
+            let words = std::iter::once("registry keys").chain(keys.iter().map(String::as_str));
+            self.fingerprint ^= fnv1a(words);
+        }
+        self.registry_keys = keys;
+        self
+    }
+
+    /// Returns the paths under which a file may state the registry of its split references.
+    pub(super) fn registry_keys(&self) -> &[String] {
+        &self.registry_keys
     }
 
     /// Looks for whatever would be found if its repository were watched.
     pub(super) fn any() -> Self {
-        Self { wanted: Wanted::Any, screen: None, markers: None, fingerprint: 0 }
+        Self { wanted: Wanted::Any, screen: None, markers: None, registry_keys: Vec::new(), fingerprint: 0 }
     }
 
     /// Says whether a text may hold a watched reference; never wrong when it says no, unless a name is written

@@ -80,17 +80,8 @@ impl<'t, 'a> Rules<'t, 'a> {
                 let reason = "without a namespace it is not known what markers say; references are found by their value";
                 fields.note("metadata.namespace", reason, &instead);
             }
-            (Some(first), Some(_)) => {
-                let reason = format!(
-                    "{} chooses otherwise for the same image; references without a marker follow that one",
-                    first.titles.join(", ")
-                );
-                fields.note("", &reason, "give the [[image]]s `paths` where that is wrong");
-            }
-            (None, Some(_)) => {
-                let reason = "markers go on to work; within the environment's paths, references to the image without one are found too";
-                fields.note("", reason, "give the [[image]] `paths` where that is too much");
-            }
+            // As in Flux, only marked values are written.
+            (_, Some(_)) => {}
         }
         let interval = scan.interval.as_ref().map(|interval| Line::text("interval", interval));
         let (repository, written) = (scan.repository.clone(), scan.written.to_owned());

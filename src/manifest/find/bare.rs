@@ -6,7 +6,7 @@ use super::super::quote;
 use super::super::site::Shape;
 use super::locate::Located;
 use super::scalar::has_host;
-use super::{Finder, Reading};
+use super::{Finder, Free, Reading};
 
 impl Finder<'_, '_> {
     /// Reads a scalar in an image's place as a bare repository, unless a tag or a place for one stands beside it.
@@ -24,7 +24,7 @@ impl Finder<'_, '_> {
         let (written, repository) = self.bare_repository(value, None)?;
         let located = Located::new(self.tree, node)?;
         let (at, locked) = (located.position(&(0..value.len())), located.locked());
-        Some(Reading { shape: Shape::Scalar, written, repository, tag: None, digest: None, locked, at })
+        Some(Reading { shape: Shape::Scalar, written, repository, tag: None, digest: None, free: Free::default(), locked, at })
     }
 
     /// Says whether a value is a repository for sure; `images` lists pictures, too.

@@ -47,7 +47,9 @@ impl<'w> Finder<'w, '_> {
         let named = ["chart", "name", "ref"].into_iter().chain(URLS).chain(VERSIONS);
         let repeated = named.into_iter().any(|name| fields.is_repeated(name));
         let shape = if is_chart { Shape::Chart } else { Shape::Artifact };
-        self.pair(Pair { shape, written, repository, tag: tag.as_ref(), digest: digest.as_ref(), repeated, only_if_tag: true });
+        // A chart's digest has no place of its own.
+        let beside = ("digest".to_owned(), !is_chart);
+        self.pair(Pair { shape, written, repository, tag: tag.as_ref(), digest: digest.as_ref(), beside, repeated, only_if_tag: true });
     }
 
     /// Reads a mapping as an artifact.

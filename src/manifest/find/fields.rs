@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::tree::{Kind, Tree};
+use super::locate::is_empty;
 use super::trail::Step;
 
 /// How many entries of merged mappings (`<<: *base`) are looked at for a mapping.
@@ -107,6 +108,39 @@ impl<'w> Fields<'w> {
     pub(super) fn is_repeated(&self, name: &str) -> bool {
         self.repeated.contains(name)
     }
+}
+
+/// Returns the value, if not empty, that the first of these dotted paths leads to in any document.
+pub(super) fn stated<'w>(tree: &'w Tree<'_>, paths: &[String]) -> Option<&'w str> {
+    let is_mapping = |node: usize| matches!(tree.nodes[node].kind, Kind::Mapping { .. });
+    let step = |node: usize, word: &str| {
+        let mapping = Some(tree.resolve(node)).filter(|&node| is_mapping(node))?;
+        tree.entries(mapping).find(|&(key, _)| tree.text_of(key) == Some(word)).map(|(_, value)| value)
+    };
+    let value = |root: usize, path: &String| path.split('.').try_fold(root, step).and_then(|node| given(tree, node));
+    paths.iter().find_map(|path| tree.documents.iter().find_map(|document| value(document.root, path)))
+}
+
+/// Returns a scalar's value if it is neither empty nor null.
+pub(super) fn given<'w>(tree: &'w Tree<'_>, node: usize) -> Option<&'w str> {
+    let (value, style) = tree.scalar(tree.resolve(node))?;
+    (!is_empty(value, style)).then_some(value)
+}
+
+/// Returns the mappings that others merge in.
+pub(super) fn merge_bases(tree: &Tree<'_>) -> HashSet<usize> {
+    let mappings = (0..tree.nodes.len()).filter(|&node| matches!(tree.nodes[node].kind, Kind::Mapping { .. }));
+    let merges = mappings.flat_map(|mapping| tree.entries(mapping)).filter(|&(key, _)| tree.text_of(key) == Some("<<"));
+    let mut found = HashSet::new();
+    for value in merges.map(|(_, value)| tree.resolve(value)) {
+        match tree.nodes[value].kind {
+            Kind::Sequence { .. } => found.extend(tree.children(value).map(|item| tree.resolve(item))),
+            _ => {
+                found.insert(value);
+            }
+        }
+    }
+    found
 }
 
 /// Collects the entries of the mappings that a mapping merges in with `<<`, those that hide others first.

@@ -28,7 +28,8 @@ impl Finder<'_, '_> {
             }
             let repeated = names.iter().any(|name| fields.is_repeated(name));
             let (tag, digest) = (fields.get("newTag"), fields.get("digest"));
-            self.pair(Pair { shape: Shape::Kustomize, written, repository, tag, digest, repeated, only_if_tag: false });
+            let beside = ("digest".to_owned(), fields.own("newTag").is_some());
+            self.pair(Pair { shape: Shape::Kustomize, written, repository, tag, digest, beside, repeated, only_if_tag: false });
         }
         true
     }

@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::layout::Layout;
-use super::super::site::{Locked, Scalar, Slot};
+use super::super::site::{Form, Locked, Scalar, Slot};
 use super::super::tree::Tree;
+use super::entry::place_of_null;
+use granit_parser::ScalarStyle;
 
 /// A value with its slot; none where its bytes are out of reach, and then the site is locked.
 pub(super) struct Part<T> {
@@ -32,7 +34,20 @@ impl<'w, 't> Located<'w, 't> {
     /// Returns the slot of a part of the value; none if its bytes do not stand in the text in one piece.
     pub(super) fn slot(&self, part: Range<usize>) -> Option<Slot> {
         let in_text = self.layout.as_ref()?.in_text(&part)?;
-        Some(Slot { scalar: Arc::clone(&self.scalar), in_value: part, in_text })
+        Some(Slot::Part { scalar: Arc::clone(&self.scalar), in_value: part, in_text, form: Form::Plain })
+    }
+
+    /// Returns the slot of a value that is none yet: null, written or not, or an empty string.
+    pub(super) fn empty(&self) -> Option<Slot> {
+        let scalar = &self.scalar;
+        let is_empty = is_empty(&scalar.value, scalar.style);
+        let scalar = match place_of_null(self.tree, scalar.node) {
+            _ if !is_empty => return None,
+            _ if !scalar.span.is_empty() => Arc::clone(scalar),
+            Some(at) => Arc::new(Scalar { node: scalar.node, span: at..at, value: String::new(), style: scalar.style }),
+            None => return None,
+        };
+        Some(Slot::Empty { scalar, form: Form::Plain })
     }
 
     /// Returns where a part stands, for people: exactly where it can be told, or else where the scalar starts.
@@ -46,5 +61,13 @@ impl<'w, 't> Located<'w, 't> {
         let tag = self.tree.nodes[self.scalar.node].tag.as_ref()?;
         let kind = tag.suffix_in_namespace("tag:yaml.org,2002:")?;
         (kind != "str").then_some(Locked::Typed)
+    }
+}
+
+/// Says whether a scalar is null or an empty string.
+pub(super) fn is_empty(value: &str, style: ScalarStyle) -> bool {
+    match style {
+        ScalarStyle::Plain => matches!(value, "" | "~" | "null" | "Null" | "NULL"),
+        _ => value.is_empty(),
     }
 }

@@ -11,11 +11,11 @@ mod target;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::site::{Locked, Marker, Naming, Shape};
+use super::super::site::{Locked, Marker, Naming, Shape, Slot};
 use super::super::watch::Named;
 use super::locate::{Located, Part};
 use super::names::Name;
-use super::{Draft, Finder, MAX_SITES};
+use super::{Draft, Finder, Free, MAX_SITES};
 use crate::image::{Reference, Repository};
 use comment::Field;
 use target::Places;
@@ -121,7 +121,7 @@ impl Finder<'_, '_> {
 
     /// Makes a site of a marked reference, unless it is one already.
     fn whole(&mut self, places: &Places<'_, '_>, node: usize, mark: &Mark, named: &Named, known: &mut Known) -> Option<Draft> {
-        let marker = |misnamed| Marker { policy: Arc::clone(&mark.policy), whole: true, misnamed };
+        let marker = |misnamed| Marker { policy: Arc::clone(&mark.policy), whole: true, digest: true, misnamed };
         let here = known.at(self, places, node);
         let fits = |draft: &Draft| draft.repository == named.repository && draft.tag.is_some() && is_whole(draft.shape);
         let fitting: Vec<usize> = here.iter().copied().filter(|&index| fits(&self.drafts[index])).collect();
@@ -136,8 +136,15 @@ impl Finder<'_, '_> {
         let is_part = places.key(node).is_some_and(|key| Name::parse(key).is_some());
         let target = self.tree.resolve(node);
         let value = self.tree.text_of(target).unwrap_or_default();
+        let located = Located::new(self.tree, target);
+        if let Some(slot) = located.as_ref().and_then(Located::empty).filter(|_| !is_part) {
+            let draft = self.locked(places, node, mark, named, Locked::Mismarked)?;
+            let naming = Some(Naming { slot, name: named.written.clone(), whole: true });
+            let locked = located.and_then(|located| located.locked());
+            return Some(Draft { naming, locked, ..draft });
+        }
         let reference = Reference::parse_spans(value).ok().filter(|_| !is_part);
-        let (Some((reference, spans)), Some(located)) = (reference, Located::new(self.tree, target)) else {
+        let (Some((reference, spans)), Some(located)) = (reference, located) else {
             return self.locked(places, node, mark, named, Locked::Mismarked);
         };
         let misnamed = *reference.repository() != named.repository;
@@ -155,6 +162,7 @@ impl Finder<'_, '_> {
             repository: named.repository.clone(),
             tag: reference.tag().map(|tag| Part { value: tag.clone(), slot: None }),
             digest: reference.digest().map(|digest| Part { value: digest.clone(), slot: None }),
+            free: Free::default(),
             naming: slot.map(|slot| Naming { slot, name: name.to_owned(), whole: true }),
             marker: Some(marker(misnamed)),
             locked: doubled.then_some(Locked::DuplicateKey).or(located.locked()).or(lost),
@@ -163,12 +171,13 @@ impl Finder<'_, '_> {
 
     /// Makes a site of the marked parts of a reference, unless they are one already.
     fn parted(&mut self, places: &Places<'_, '_>, parts: &Parts, policy: &Arc<str>, named: &Named, known: &mut Known) -> Option<Draft> {
-        let marker = |misnamed| Some(Marker { policy: Arc::clone(policy), whole: false, misnamed });
+        let marker = |misnamed| Some(Marker { policy: Arc::clone(policy), whole: false, digest: parts.digest.is_some(), misnamed });
         let nodes = [parts.tag, parts.digest];
         let here: Vec<usize> = nodes.into_iter().flatten().flat_map(|node| known.at(self, places, node)).collect();
         let (fitting, others): (Vec<usize>, Vec<usize>) =
             here.into_iter().partition(|&index| self.drafts[index].repository == named.repository);
-        let mut digest = parts.digest.map(|node| self.parts(self.tree.resolve(node), true));
+        let free = Free { tag: parts.tag.and_then(|node| self.place(node)), digest: parts.digest.and_then(|node| self.place(node)).map(Ok) };
+        let mut digest = parts.digest.filter(|_| free.digest.is_none()).map(|node| self.parts(node, Some(Shape::Marker)));
         if let Some(&first) = fitting.first() {
             for index in fitting {
                 self.drafts[index].marker = marker(false);
@@ -183,7 +192,7 @@ impl Finder<'_, '_> {
             return None;
         }
         known.dropped.extend(others);
-        let tag = parts.tag.map(|node| self.parts(self.tree.resolve(node), false));
+        let tag = parts.tag.filter(|_| free.tag.is_none()).map(|node| self.parts(node, None));
         let name = parts.name.map(|node| self.naming(node, named));
         let (naming, misnamed, name_locked) = match name {
             None => (None, false, None),
@@ -206,7 +215,12 @@ impl Finder<'_, '_> {
         }
         let repository = named.repository.clone();
         let (tag, digest, shape, marker) = (tag_part, digest_part, Shape::Marker, marker(misnamed));
-        Some(Draft { path, key, at, shape, written, repository, tag, digest, naming, marker, locked })
+        Some(Draft { path, key, at, shape, written, repository, tag, digest, free, naming, marker, locked })
+    }
+
+    /// Returns the place of a value that is none yet.
+    fn place(&self, node: usize) -> Option<Slot> {
+        Located::new(self.tree, self.tree.resolve(node)).filter(|located| located.locked().is_none())?.empty()
     }
 
     /// Reads a value that holds a repository's name; none if it is the one that is wanted.
@@ -272,7 +286,9 @@ impl Known {
         let (mut by_node, mut by_path): (HashMap<usize, Vec<usize>>, HashMap<String, Vec<usize>>) = (HashMap::new(), HashMap::new());
         for (index, draft) in drafts.iter().enumerate() {
             for slot in draft.slots() {
-                by_node.entry(slot.scalar.node).or_default().push(index);
+                if let Some(scalar) = slot.scalar() {
+                    by_node.entry(scalar.node).or_default().push(index);
+                }
             }
             by_path.entry(draft.path.clone()).or_default().push(index);
         }
@@ -319,8 +335,9 @@ fn bare(policy: &Arc<str>, named: &Named, why: Locked) -> Draft {
         repository: named.repository.clone(),
         tag: None,
         digest: None,
+        free: Free::default(),
         naming: None,
-        marker: Some(Marker { policy: Arc::clone(policy), whole: true, misnamed: false }),
+        marker: Some(Marker { policy: Arc::clone(policy), whole: true, digest: true, misnamed: false }),
         locked: Some(why),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::site::{Locked, Shape};
 use super::locate::{Located, Part};
-use super::{Finder, Reading};
+use super::{Finder, Free, Reading};
 use crate::image::{Reference, Registry};
 
 /// The longest reference: a repository, a tag and a sha512 digest with what joins them.
@@ -56,6 +56,7 @@ impl Finder<'_, '_> {
             repository: reference.repository().clone(),
             tag: reference.tag().map(|tag| Part { value: tag.clone(), slot: tag_slot }),
             digest: reference.digest().map(|digest| Part { value: digest.clone(), slot: digest_slot }),
+            free: Free::default(),
             locked: located.locked().or(lost.then_some(Locked::NotVerbatim)),
             at: located.position(at),
         })

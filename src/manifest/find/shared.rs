@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::super::site::{Locked, Slot};
+use super::super::site::{Locked, NoDigest, Slot};
 use super::super::tree::{Kind, Tree, Unreadable};
 use super::super::watch::Watch;
 use super::{Draft, Finder};
@@ -15,8 +15,9 @@ use crate::image::Repository;
 pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadable> {
     let anchored = anchored(tree);
     let is_anchored = |slot: &Slot| {
-        let next = anchored.partition_point(|nodes| nodes.end <= slot.scalar.node);
-        anchored.get(next).is_some_and(|nodes| nodes.contains(&slot.scalar.node))
+        let Some(node) = slot.scalar().map(|scalar| scalar.node) else { return false };
+        let next = anchored.partition_point(|nodes| nodes.end <= node);
+        anchored.get(next).is_some_and(|nodes| nodes.contains(&node))
     };
     if !drafts.iter().flat_map(Draft::slots).any(is_anchored) {
         return Ok(());
@@ -31,8 +32,8 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
     let mut users: BTreeMap<usize, Vec<Repository>> = BTreeMap::new();
     for other in drafts.iter().chain(&others) {
         let repository = watched.get(other.path.as_str()).copied().unwrap_or(&other.repository);
-        for slot in other.slots() {
-            let users = users.entry(slot.in_text.start).or_default();
+        for slot in other.slots().filter(|slot| slot.scalar().is_some()) {
+            let users = users.entry(slot.start()).or_default();
             // Two tell that a slot is shared.
             if users.len() < 2 && !users.contains(repository) {
                 users.push(repository.clone());
@@ -40,8 +41,15 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
         }
     }
     for draft in drafts {
-        let other = draft.slots().filter_map(|slot| users.get(&slot.in_text.start)).flatten().find(|&user| *user != draft.repository);
-        if let Some(with) = other.cloned() {
+        let other = |slot: &Slot| users.get(&slot.start()).into_iter().flatten().find(|&user| *user != draft.repository).cloned();
+        // A place for a digest that others share is no place; what is there already can be edited all the same.
+        let free = draft.free.digest.as_ref().and_then(|free| free.as_ref().ok()).filter(|slot| slot.scalar().is_some());
+        let no_digest = free.and_then(other).is_some();
+        let with = draft.slots().filter(|slot| slot.scalar().is_some() && Some(*slot) != free).find_map(other);
+        if no_digest {
+            draft.free.digest = Some(Err(NoDigest::Shared));
+        }
+        if let Some(with) = with {
             draft.locked.get_or_insert(Locked::Shared { with });
         }
     }

@@ -4,15 +4,16 @@
 //! dotted prefix (`image.tag`, as parameters have it) or a stem (`imageTag`, `apiImageTag`, `image_tag`). The repository's
 //! value decides. What a mapping merges in with `<<` counts as its own where it adds to it.
 
-use super::super::site::{Locked, Shape};
+use super::super::site::{Form, Locked, NoDigest, SHA256, Shape, Slot};
 use super::super::tree::Kind;
-use super::fields::{Field, Fields};
-use super::locate::{Located, Part};
+use super::entry::Entry;
+use super::fields::{Field, Fields, given, merge_bases};
+use super::locate::{Located, Part, is_empty};
 use super::names::{Name, Role, Sure};
 use super::scalar::{has_host, names_image};
-use super::{Finder, Reading};
+use super::trail::Step;
+use super::{Finder, Free, Reading};
 use crate::image::{Digest, Repository, Tag};
-use granit_parser::ScalarStyle;
 
 /// A repository with the values beside it.
 pub(super) struct Pair<'f, 'w> {
@@ -22,6 +23,8 @@ pub(super) struct Pair<'f, 'w> {
     pub(super) repository: Repository,
     pub(super) tag: Option<&'f Field<'w>>,
     pub(super) digest: Option<&'f Field<'w>>,
+    /// The name of a digest, and whether the tag stands in the mapping itself, so that one can be added beside it.
+    pub(super) beside: (String, bool),
     /// Whether one of their names is given twice.
     pub(super) repeated: bool,
     /// Whether a tag that is none means that this is something else.
@@ -75,17 +78,20 @@ impl Finder<'_, '_> {
                 Role::Digest => {}
             }
             self.claim(&name, fields);
-            if is_empty {
+            let no_digest = fields.get(&name.with("digest")).is_none_or(|digest| self.is_empty(digest.value));
+            // A digest beside an empty tag was seen by itself.
+            if is_empty && !(name.role == Role::Tag && no_digest) {
                 continue;
             }
             let (tag, digest) =
                 if name.role == Role::Digest { (None, Some(field)) } else { (Some(field), fields.get(&name.with("digest"))) };
-            let Some((key, written, repository)) = self.repository_of(&name, fields) else { continue };
+            let Some((key, written, repository)) = self.repository_of(&name, fields, shape) else { continue };
             let parts = [key, name.with("registry"), name.with("digest"), field.name.to_owned()];
             // What is merged in as a whole was found where it stands.
             if parts.iter().any(|part| fields.own(part).is_some()) {
                 let repeated = parts.iter().any(|part| fields.is_repeated(part));
-                self.pair(Pair { shape, written, repository, tag, digest, repeated, only_if_tag });
+                let beside = (name.with("digest"), fields.own(field.name).is_some());
+                self.pair(Pair { shape, written, repository, tag, digest, beside, repeated, only_if_tag });
             }
         }
     }
@@ -100,9 +106,14 @@ impl Finder<'_, '_> {
     }
 
     /// Finds the repository that a tag or digest belongs to, and the name under which it stands.
-    fn repository_of(&self, name: &Name<'_>, fields: &Fields<'_>) -> Option<(String, String, Repository)> {
+    fn repository_of(&self, name: &Name<'_>, fields: &Fields<'_>, shape: Shape) -> Option<(String, String, Repository)> {
         let text_of = |name: &str| fields.get(name).and_then(|field| self.tree.text_of(field.value));
-        let registry = text_of(&name.with("registry")).filter(|text| !text.is_empty());
+        let given = |name: &str| fields.get(name).and_then(|field| given(self.tree, field.value));
+        let stated = match shape {
+            Shape::Parameters => self.watch.registry_keys().iter().find_map(|key| given(key)),
+            _ => self.registry,
+        };
+        let registry = stated.or_else(|| given(&name.with("registry")));
         name.repositories().into_iter().find_map(|(key, sure)| {
             let text = text_of(&key)?;
             let tells = match sure {
@@ -135,13 +146,19 @@ impl Finder<'_, '_> {
         self.watch.covers(&repository).then_some((written, repository))
     }
 
-    /// Makes a site of a repository with the values beside it. Values that are empty are left alone: a chart's default fills them.
+    /// Makes a site of a repository with the values beside it. A digest that is empty is as good as none, and so is a tag, but
+    /// for a policy that fills it: a chart's default stands for it.
     pub(super) fn pair(&mut self, pair: Pair<'_, '_>) {
-        let Pair { shape, mut written, repository, repeated, only_if_tag, .. } = pair;
         let given = |field: &&Field<'_>| !self.is_empty(field.value);
         let (tag, digest) = (pair.tag.filter(given), pair.digest.filter(given));
-        let tag_parts = tag.map(|field| self.parts(field.value, false));
-        let digest_parts = digest.map(|field| self.parts(field.value, true));
+        if tag.is_none() && digest.is_none() {
+            return self.blank(pair);
+        }
+        let no_digest = digest.is_none();
+        let free = if no_digest { self.free_digest(&pair) } else { None };
+        let Pair { shape, mut written, repository, repeated, only_if_tag, .. } = pair;
+        let tag_parts = tag.map(|field| self.parts(field.value, None));
+        let digest_parts = digest.map(|field| self.parts(field.value, Some(shape)));
         let (Some(first), Some(field)) = (tag_parts.as_ref().or(digest_parts.as_ref()), tag.or(digest)) else { return };
         if only_if_tag && first.malformed {
             return;
@@ -159,20 +176,54 @@ impl Finder<'_, '_> {
             tag = tag.or(parts.tag);
             digest = digest.or(parts.digest);
         }
-        self.emit(Reading { shape, written, repository, tag, digest, locked, at }, &steps);
+        let free = Free { tag: None, digest: free.filter(|_| digest.is_none()) };
+        self.emit(Reading { shape, written, repository, tag, digest, free, locked, at }, &steps);
+    }
+
+    /// Makes a site of a repository with an empty tag, if there is a place for one.
+    fn blank(&mut self, pair: Pair<'_, '_>) {
+        let Some(field) = pair.tag else { return };
+        let Some(located) = Located::new(self.tree, self.tree.resolve(field.value)) else { return };
+        let Some(slot) = located.empty() else { return };
+        let locked = pair.repeated.then_some(Locked::DuplicateKey).or(located.locked());
+        let free = Free { tag: Some(slot), digest: self.free_digest(&pair) };
+        let at = located.position(&(0..0));
+        let steps = field.steps.clone();
+        let Pair { shape, written, repository, .. } = pair;
+        self.emit(Reading { shape, written, repository, tag: None, digest: None, free, locked, at }, &steps);
+    }
+
+    /// Finds the place for a digest beside a tag.
+    fn free_digest(&mut self, pair: &Pair<'_, '_>) -> Option<Result<Slot, NoDigest>> {
+        let tree = self.tree;
+        if let Some(digest) = pair.digest {
+            let slot = Located::new(tree, tree.resolve(digest.value)).filter(|located| located.locked().is_none());
+            return Some(slot.and_then(|located| located.empty()).ok_or(NoDigest::NoPlace));
+        }
+        let tag = pair.tag?;
+        let (name, is_own) = &pair.beside;
+        let place = match tag.steps.last() {
+            _ if pair.shape == Shape::Parameters => Err(NoDigest::Parameters),
+            Some(&Step::Entry { mapping, key }) => {
+                let is_base = !is_own || self.merged.get_or_insert_with(|| merge_bases(tree)).contains(&mapping);
+                let entry = Entry { mapping, key, value: tag.value };
+                let place = || entry.new_behind(tree, name).map(|entry| Slot::Entry(entry.into()));
+                if is_base { Err(NoDigest::Shared) } else { place().ok_or(NoDigest::NoPlace) }
+            }
+            _ => Err(NoDigest::NoPlace),
+        };
+        Some(place)
     }
 
     /// Says whether a value is empty or null.
     fn is_empty(&self, node: usize) -> bool {
-        match self.tree.scalar(self.tree.resolve(node)) {
-            Some((value, ScalarStyle::Plain)) => matches!(value, "" | "~" | "null" | "Null" | "NULL"),
-            Some((value, _)) => value.is_empty(),
-            None => true,
-        }
+        self.tree.scalar(self.tree.resolve(node)).is_none_or(|(value, style)| is_empty(value, style))
     }
 
-    /// Reads a scalar, or the anchor of an alias, as `tag`, `tag@digest` or a digest.
-    pub(super) fn parts(&self, node: usize, is_digest: bool) -> Parts {
+    /// Reads a scalar, or the anchor of an alias, as `tag` or `tag@digest`, or, if a shape tells so, as the digest that stands
+    /// in it by itself.
+    pub(super) fn parts(&self, node: usize, digest_in: Option<Shape>) -> Parts {
+        let is_digest = digest_in.is_some();
         let node = self.tree.resolve(node);
         let mut parts = Parts {
             is_digest,
@@ -195,8 +246,19 @@ impl Finder<'_, '_> {
             parts.malformed |= parts.tag.is_none();
         }
         if is_digest || tag_end < value.len() {
-            let digest = Digest::parse(&value[digest_start..]).ok();
-            parts.digest = digest.map(|digest| Part { value: digest, slot: located.slot(digest_start..value.len()) });
+            let slot = located.slot(digest_start..value.len());
+            parts.digest = match Digest::parse(&value[digest_start..]) {
+                Ok(digest) => Some(Part { value: digest, slot }),
+                // A chart may put the algorithm in front itself; kustomize does not.
+                Err(_) if is_digest && digest_in != Some(Shape::Kustomize) => {
+                    let digest = Digest::parse(&format!("{SHA256}{value}")).ok();
+                    digest.map(|digest| Part { value: digest, slot: slot.map(|slot| slot.in_form(Form::Hex)) })
+                }
+                Err(_) => None,
+            };
+            if let Some(Part { value: digest, .. }) = parts.digest.as_ref().filter(|_| is_digest) {
+                parts.written = digest.to_string();
+            }
             parts.malformed |= parts.digest.is_none();
         }
         let lost =

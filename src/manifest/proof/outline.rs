@@ -7,6 +7,7 @@ use granit_parser::ScalarStyle;
 use super::super::edit::Change;
 use super::super::tree::{Kind, Node, Tree};
 use super::Why;
+use super::shift::Shift;
 
 /// What a scan keeps of a text, so that an edit can be proved without reading the old text again: hashes of the runs of nodes
 /// between the scalars that may be edited, and of those scalars.
@@ -38,7 +39,7 @@ impl Outline {
         cuts.sort_unstable();
         cuts.dedup();
         let keys = RandomState::new();
-        let hashes = Hashes::of(tree, &cuts, &keys);
+        let hashes = Hashes::of(tree, &cuts, &Shift::default(), &keys);
         Self { text: hash(&keys, tree.text.as_bytes()), quote: habit(tree), cuts, hashes, keys }
     }
 
@@ -51,18 +52,21 @@ impl Outline {
         self.quote
     }
 
-    /// Checks that another text has the same nodes but for the changes, which come in its order.
-    pub(super) fn compare(&self, tree: &Tree<'_>, changes: &[Change]) -> Result<(), Why> {
-        let new = Hashes::of(tree, &self.cuts, &self.keys);
+    /// Checks that another text has the same nodes but for the changes, which come in its order: without its new entries, the
+    /// counted and numbered rest must be what it was, and each of those must stand just where it was meant to.
+    pub(super) fn compare(&self, tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(), Why> {
+        check_entries(tree, changes, shift)?;
+        let new = Hashes::of(tree, &self.cuts, shift, &self.keys);
         if new.runs != self.hashes.runs || new.values.len() != self.hashes.values.len() {
             return Err(Why::MoreChanged);
         }
-        let mut left = changes.iter().peekable();
+        let mut left = changes.iter().filter(|change| change.entry.is_none()).peekable();
         for (index, &cut) in self.cuts.iter().enumerate() {
             match left.next_if(|change| change.node == cut) {
                 Some(change) => {
                     let expected = Some((change.value.as_str(), change.style));
-                    if tree.nodes.get(cut).is_none() || tree.any_scalar(cut) != expected {
+                    let node = shift.new(cut);
+                    if tree.nodes.get(node).is_none() || tree.any_scalar(node) != expected {
                         return Err(Why::NotExpected { expected: change.value.clone() });
                     }
                 }
@@ -74,8 +78,40 @@ impl Outline {
     }
 }
 
+/// Checks that each new entry is one of its mapping, behind whole entries of it, with the key and value that were meant.
+fn check_entries(tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(), Why> {
+    let entries = changes.iter().filter_map(|change| Some((change, change.entry.as_deref()?)));
+    let mut left = shift.keys().iter().zip(entries).peekable();
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    let is_bare = |node: &Node<'_>| node.anchor == 0 && node.tag.is_none();
+    // The collections around, each with the number of its children so far.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for (index, node) in tree.nodes.iter().enumerate() {
+        while open.last().is_some_and(|&(around, _)| tree.nodes[around].end <= index) {
+            open.pop();
+        }
+        if let Some((_, (change, entry))) = left.next_if(|(key, _)| **key == index) {
+            let is_place = open.last().is_some_and(|&(around, count)| around == shift.new(entry.mapping) && count % 2 == 0);
+            let is_key = is_bare(node) && tree.any_scalar(index) == Some((&entry.key, entry.style));
+            let value = tree.nodes.get(index + 1).filter(|value| is_bare(value)).and_then(|_| tree.any_scalar(index + 1));
+            if !(is_place && is_key && value == Some((&change.value, change.style))) {
+                return Err(Why::NotExpected { expected: change.value.clone() });
+            }
+        }
+        if let Some((_, count)) = open.last_mut() {
+            *count += 1;
+        }
+        if matches!(node.kind, Kind::Sequence { .. } | Kind::Mapping { .. }) {
+            open.push((index, 0));
+        }
+    }
+    if left.next().is_none() { Ok(()) } else { Err(Why::MoreChanged) }
+}
+
 impl Hashes {
-    fn of(tree: &Tree<'_>, cuts: &[usize], keys: &RandomState) -> Self {
+    fn of(tree: &Tree<'_>, cuts: &[usize], shift: &Shift, keys: &RandomState) -> Self {
         let mut hashes = Self { runs: Vec::with_capacity(cuts.len() + 1), values: Vec::with_capacity(cuts.len()) };
         let mut run = Vec::with_capacity(tree.text.len());
         let (mut cuts, mut documents) = (cuts.iter().peekable(), tree.documents.iter().peekable());
@@ -85,8 +121,11 @@ impl Hashes {
                 let (major, minor) = document.version.unwrap_or_default();
                 run.extend(major.to_le_bytes().into_iter().chain(minor.to_le_bytes()));
             }
-            let is_cut = cuts.next_if_eq(&&index).is_some();
-            write_node(&mut run, index, node, is_cut);
+            if shift.is_new(index) {
+                continue;
+            }
+            let is_cut = cuts.next_if_eq(&&shift.old(index)).is_some();
+            write_node(&mut run, index, node, shift, is_cut);
             if is_cut {
                 hashes.runs.push(hash(keys, &run));
                 run.clear();
@@ -101,7 +140,7 @@ impl Hashes {
 }
 
 /// Writes all that a node is, so that different nodes give different bytes; its style and value unless it is a cut.
-fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, is_cut: bool) {
+fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, shift: &Shift, is_cut: bool) {
     let kind = match node.kind {
         Kind::Scalar { .. } => b's',
         Kind::Sequence { flow } => {
@@ -121,10 +160,10 @@ fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, is_cut: bool) {
         Kind::Alias(_) => b'*',
     };
     run.push(kind);
-    write_number(run, node.end - index);
+    write_number(run, shift.old(node.end) - shift.old(index));
     write_number(run, node.anchor);
     if let Kind::Alias(target) = node.kind {
-        write_number(run, target);
+        write_number(run, shift.old(target));
     }
     match &node.tag {
         None => run.push(0),

@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-use super::super::edit::Change;
 use super::super::tree::{Kind, Tree};
+use super::Meant;
 
 /// Says whether the second reader finds in a document just the nodes that the tree has, and the changes as strings.
 ///
 /// It is led along the tree, so nothing is built, and nothing is read twice: aliases are not followed, as the
 /// tree's comparison has shown that they are bound as before.
-pub(super) fn reads_as(tree: &Tree<'_>, document: usize, changes: &[Change]) -> bool {
+pub(super) fn reads_as(tree: &Tree<'_>, document: usize, meant: &[Meant<'_>]) -> bool {
     let document = &tree.documents[document];
     let Some(text) = tree.text.get(document.bytes.clone()) else { return false };
-    let mut guide = Guide { tree, next: document.root, changes };
+    let mut guide = Guide { tree, next: document.root, meant };
     let mut documents = serde_yaml::Deserializer::from_str(text);
     // On an error the iterator would give the same error for ever: it is asked for two documents at most.
     let read = documents.next().is_some_and(|first| Lead(&mut guide).deserialize(first).is_ok());
@@ -25,8 +25,8 @@ struct Guide<'g, 't> {
     tree: &'g Tree<'t>,
     /// The node to come.
     next: usize,
-    /// The changes to come, in order.
-    changes: &'g [Change],
+    /// The changed values to come, in order.
+    meant: &'g [Meant<'g>],
 }
 
 struct Lead<'a, 'g, 't>(&'a mut Guide<'g, 't>);
@@ -35,7 +35,7 @@ impl<'de> DeserializeSeed<'de> for Lead<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Guide { tree, next, changes } = &mut *self.0;
+        let Guide { tree, next, meant } = &mut *self.0;
         let node = &tree.nodes[*next];
         let at = *next;
         *next += 1;
@@ -43,9 +43,9 @@ impl<'de> DeserializeSeed<'de> for Lead<'_, '_, '_> {
         let tagged = node.tag.is_some();
         match &node.kind {
             Kind::Alias(_) => deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ()),
-            Kind::Scalar { value, .. } => match changes.split_first() {
-                Some((change, rest)) if change.node == at => {
-                    *changes = rest;
+            Kind::Scalar { value, .. } => match meant.split_first() {
+                Some((Meant { node: changed, change }, rest)) if *changed == at => {
+                    *meant = rest;
                     let local = node.tag.as_ref().is_some_and(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:").is_none());
                     if local { deserializer.deserialize_str(Is(&change.value)) } else { deserializer.deserialize_any(Is(&change.value)) }
                 }
@@ -116,15 +116,32 @@ impl<'de> Visitor<'de> for Children<'_, '_, '_> {
 ///
 /// True if it cannot read the old one. Aliases are expanded here, so a change may show more than once; the number of values
 /// is bounded, and a text with more of them counts as one that cannot be read.
-pub(super) fn differs_only(old: &str, new: &str, changes: &[Change]) -> bool {
+pub(super) fn differs_only(old: &str, new: &str, meant: &[Meant<'_>]) -> bool {
     let budget = 2 * old.len().max(new.len()) + 10_000;
     let Some(old) = flat(old, budget) else { return true };
     let Some(new) = flat(new, budget) else { return false };
-    let meant = |old: &Flat, new: &Flat| {
-        changes.iter().any(|change| *new == Flat::Text(change.value.clone()) && !matches!(old, Flat::Text(text) if *text != change.old))
+    let is_change = |old: &Flat, new: &Flat| {
+        let is = |Meant { change, .. }: &Meant<'_>| {
+            change.entry.is_none() && new.is(&change.value) && !matches!(old, Flat::Text(text) if *text != change.old)
+        };
+        meant.iter().any(is)
     };
-    let all_there = changes.iter().all(|change| new.contains(&Flat::Text(change.value.clone())));
-    old.len() == new.len() && all_there && old.iter().zip(&new).all(|(old, new)| old == new || meant(old, new))
+    let is_entry = |key: &Flat, value: &Flat| {
+        meant.iter().any(|Meant { change, .. }| change.entry.as_ref().is_some_and(|entry| key.is(&entry.key)) && value.is(&change.value))
+    };
+    let (mut left, mut found) = (new.as_slice(), old.iter().peekable());
+    while let [value, rest @ ..] = left {
+        let same = found.peek().is_some_and(|old| *old == value || is_change(old, value));
+        left = match rest {
+            _ if same => {
+                found.next();
+                rest
+            }
+            [next, rest @ ..] if is_entry(value, next) => rest,
+            _ => return false,
+        };
+    }
+    found.next().is_none() && meant.iter().all(|Meant { change, .. }| new.iter().any(|value| value.is(&change.value)))
 }
 
 /// A value, or where a collection starts or ends.
@@ -144,6 +161,12 @@ enum Flat {
     End,
     /// The end of a document; to this reader there may be more of them.
     Document,
+}
+
+impl Flat {
+    fn is(&self, text: &str) -> bool {
+        matches!(self, Self::Text(own) if own == text)
+    }
 }
 
 /// Reads a text as a list of its values; none if it cannot be read, or has too many.

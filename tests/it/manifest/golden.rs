@@ -77,7 +77,7 @@ fn edit(text: &[u8], watch: &Watch, wanted: &Wanted, shown: &str) -> Vec<u8> {
         .filter(|site| site.locked.is_none() && (site.tag.is_some() || site.marker.is_some()))
         .filter_map(|site| {
             let (tag, digest) = wanted.get(&(site.repository.clone(), marker(site)))?;
-            let has_digest = site.digest.is_some() || site.marker.as_ref().is_some_and(|marker| marker.whole);
+            let has_digest = site.digest.is_some() || site.marker.as_ref().is_some_and(|marker| marker.digest);
             Some(Edit { site, tag: tag.clone(), digest: digest.clone().filter(|_| has_digest) })
         })
         .collect();
