@@ -185,7 +185,14 @@ impl Engine {
         }
         for (index, rule) in self.rules.iter().enumerate() {
             if !used.values().any(|rules| rules.contains(&index)) {
-                tracing::warn!(repository = %rule.repository, "this [[image]] rule covers no reference in any environment; see what `tagboat refs` finds");
+                match &rule.marker {
+                    None => {
+                        tracing::warn!(repository = %rule.repository, "this [[image]] rule covers no reference in any environment; see what `tagboat refs` finds");
+                    }
+                    Some(marker) => {
+                        tracing::warn!(repository = %rule.repository, marker = &*marker.policy, "no value in any environment carries the marker of this [[image]] rule");
+                    }
+                }
             }
         }
         *guard = None;

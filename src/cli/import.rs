@@ -22,6 +22,9 @@ Examples:
 What could not be carried over is told on standard error, and in comments at the end of the file. What is broken, and objects of \
 kinds that the import does not know, are named and skipped, and the command ends with 1; with --force it ends with 0 all the same.
 
+A rule from Flux writes only values with the markers of its ImagePolicy (its key `marker`); without that key it finds references \
+by their value, and leaves those alone that carry a marker of another rule.
+
 Known, with nothing to import: of Flux its other kinds and Secrets, of Argo CD AppProjects and ConfigMaps, for Keel workloads \
 without its settings, HelmReleases and values, and everywhere kustomization files.")]
 pub(super) struct Args {

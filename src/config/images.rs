@@ -118,7 +118,8 @@ fn policy_of(text: Located<String>, repository: Option<&RepositoryPattern>, cont
         _ => return context.mistake(text.at, format!("`{}` is no policy of a marker", printable(&text.value)), form()),
     }
     if let Some(RepositoryPattern::Many { .. }) = repository {
-        let message = "a marker goes with one repository, not with a pattern: beside a marked tag no name may stand that tells which is meant";
+        let message =
+            "a marker goes with one repository, not with a pattern: beside a marked tag no name may stand that tells which is meant";
         return context.mistake(text.at, message, Some("write an [[image]] with a marker for each repository".to_owned()));
     }
     Some(text)
@@ -173,7 +174,9 @@ fn one_repository_a_marker(images: &[Located<Image>], context: &mut Context<'_>)
     for Located { value: image, .. } in images {
         let (Some(marker), Some(repository)) = (&image.marker, &image.repository) else { continue };
         let others = bound.entry(&marker.value).or_default();
-        let other = others.iter().find(|other| other.meets(image) && other.repository.as_ref().map(ToString::to_string) != Some(repository.to_string()));
+        let other = others
+            .iter()
+            .find(|other| other.meets(image) && other.repository.as_ref().map(ToString::to_string) != Some(repository.to_string()));
         if let Some((other, at)) = other.and_then(|other| Some((other.repository.as_ref()?, other.marker.as_ref()?.at))) {
             let message = format!("`{}` means {other} in the same environment already", printable(&marker.value));
             let help = Some(format!("a policy of Flux is about one repository; the first one is at {}", context.describe(at)));

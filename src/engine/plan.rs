@@ -257,6 +257,9 @@ impl Decider<'_> {
         let site = &file.sites[index];
         let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
         let policy = self.rules.policy(rule);
+        if let (Some(_), None, Some(why)) = (&site.marker, &site.tag, &site.locked) {
+            return note(NoteKind::Locked, format!("it carries a marker, but {why}"));
+        }
         // A marker says what is wanted also where nothing stands that could be compared.
         if site.tag.is_none() && site.marker.is_none() && !(site.digest.is_some() && policy.follows().is_some()) {
             let reason = if site.digest.is_some() { "it is pinned by digest without a tag" } else { "it has no tag" };

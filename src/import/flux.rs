@@ -3,7 +3,7 @@
 //! An ImageUpdateAutomation becomes an environment, an ImagePolicy an `[[image]]` in the environments whose automations select it, and
 //! what an ImageRepository says of its host a `[registry]`. All versions of the API are read, `v1alpha1` to `v1`. Flux reads tags
 //! strictly, so every range does. Of Receivers and Alerts it is told what they did for images. Markers go on to work, through `marker` of
-//! the `[[image]]`; references without one are found by their value, within the same folders.
+//! the `[[image]]`, which makes it about marked values only, as in Flux.
 
 mod automation;
 mod duration;

@@ -176,7 +176,8 @@ impl Finder<'_, '_> {
         let here: Vec<usize> = nodes.into_iter().flatten().flat_map(|node| known.at(self, places, node)).collect();
         let (fitting, others): (Vec<usize>, Vec<usize>) =
             here.into_iter().partition(|&index| self.drafts[index].repository == named.repository);
-        let free = Free { tag: parts.tag.and_then(|node| self.place(node)), digest: parts.digest.and_then(|node| self.place(node)).map(Ok) };
+        let free =
+            Free { tag: parts.tag.and_then(|node| self.place(node)), digest: parts.digest.and_then(|node| self.place(node)).map(Ok) };
         let mut digest = parts.digest.filter(|_| free.digest.is_none()).map(|node| self.parts(node, Some(Shape::Marker)));
         if let Some(&first) = fitting.first() {
             for index in fitting {

@@ -76,9 +76,15 @@ fn a_marker_counts_wherever_flux_honours_it() {
         // With an anchor, which aliases follow.
         ("a: &a ghcr.io/acme/api:1 # <api>\nb: *a\n", "a: &a ghcr.io/acme/api:2.0.0 # <api>\nb: *a\n"),
         // A flow mapping with an entry a line.
-        ("i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 1 # <api:tag>\n}\n", "i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 2.0.0 # <api:tag>\n}\n"),
+        (
+            "i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 1 # <api:tag>\n}\n",
+            "i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 2.0.0 # <api:tag>\n}\n",
+        ),
         // Above an item of a list.
-        ("args:\n# <api>\n- ghcr.io/acme/api:1\n- ghcr.io/acme/api:1\n", "args:\n# <api>\n- ghcr.io/acme/api:2.0.0\n- ghcr.io/acme/api:1\n"),
+        (
+            "args:\n# <api>\n- ghcr.io/acme/api:1\n- ghcr.io/acme/api:1\n",
+            "args:\n# <api>\n- ghcr.io/acme/api:2.0.0\n- ghcr.io/acme/api:1\n",
+        ),
         // S3: a name without a tag.
         ("image: ghcr.io/acme/api # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
         ("image: image # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
@@ -107,13 +113,25 @@ fn a_marker_counts_where_flux_silently_does_nothing() {
         ("c:\n# <api>\n- name: x\n  image: ghcr.io/acme/api:1\n", "c:\n# <api>\n- name: x\n  image: ghcr.io/acme/api:2.0.0\n"),
         // On the line of a key whose value is on the next.
         ("image: # <api>\n  ghcr.io/acme/api:1\n", "image: # <api>\n  ghcr.io/acme/api:2.0.0\n"),
-        ("image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 1\n", "image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 2.0.0\n"),
+        (
+            "image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 1\n",
+            "image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 2.0.0\n",
+        ),
         // At an alias.
-        ("a: &a 1\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n", "a: &a 2.0.0\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n"),
+        (
+            "a: &a 1\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n",
+            "a: &a 2.0.0\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n",
+        ),
         // With other text, in single quotes, and several at once.
         ("image: ghcr.io/acme/api:1 # keep: <api> thanks\n", "image: ghcr.io/acme/api:2.0.0 # keep: <api> thanks\n"),
-        ("image: ghcr.io/acme/api:1 # {'$imagepolicy': 'flux-system:api'}\n", "image: ghcr.io/acme/api:2.0.0 # {'$imagepolicy': 'flux-system:api'}\n"),
-        ("{name: nginx, newName: old/api, newTag: 1} # <api:name> <api:tag>\n", "{name: nginx, newName: ghcr.io/acme/api, newTag: 2.0.0} # <api:name> <api:tag>\n"),
+        (
+            "image: ghcr.io/acme/api:1 # {'$imagepolicy': 'flux-system:api'}\n",
+            "image: ghcr.io/acme/api:2.0.0 # {'$imagepolicy': 'flux-system:api'}\n",
+        ),
+        (
+            "{name: nginx, newName: old/api, newTag: 1} # <api:name> <api:tag>\n",
+            "{name: nginx, newName: ghcr.io/acme/api, newTag: 2.0.0} # <api:name> <api:tag>\n",
+        ),
         ("image: ghcr.io/acme/api:1 # <other> <api>\n", "image: ghcr.io/acme/api:2.0.0 # <other> <api>\n"),
         // In a file with a directive.
         ("%YAML 1.2\n---\ntag: 1 # <api:tag>\n", "%YAML 1.2\n---\ntag: 2.0.0 # <api:tag>\n"),
@@ -207,10 +225,7 @@ fn what_a_marker_may_not_be_for_is_left_with_a_reason() {
 
 #[test]
 fn a_marker_behind_a_value_counts_for_more_than_one_above() {
-    writes(&[(
-        "# <web>\n- ghcr.io/acme/api:1 # <api>\n",
-        "# <web>\n- ghcr.io/acme/api:2.0.0 # <api>\n",
-    )]);
+    writes(&[("# <web>\n- ghcr.io/acme/api:1 # <api>\n", "# <web>\n- ghcr.io/acme/api:2.0.0 # <api>\n")]);
 }
 
 #[test]
@@ -231,7 +246,8 @@ fn what_is_no_marker_makes_no_site() {
 
 #[test]
 fn sites_name_their_policy_and_the_place_of_the_value() {
-    let found: Vec<String> = sites("a:\n- tag: '1' # <api:tag>\n- ghcr.io/acme/api:1 # <api>\n- ghcr.io/acme/db:1\n").iter().map(describe).collect();
+    let found: Vec<String> =
+        sites("a:\n- tag: '1' # <api:tag>\n- ghcr.io/acme/api:1 # <api>\n- ghcr.io/acme/db:1\n").iter().map(describe).collect();
     assert_eq!(
         found,
         ["2:9 marker a[0].tag ghcr.io/acme/api 1", "3:3 scalar a[1] ghcr.io/acme/api 1", "4:3 scalar a[2] ghcr.io/acme/db 1"]

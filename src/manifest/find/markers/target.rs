@@ -268,15 +268,15 @@ impl<'w, 't> Places<'w, 't> {
         let is_value = |node: usize| self.key(node) == Some("value");
         match field {
             Field::Whole => one(&|node| self.is_reference_to(node, &named.repository)),
-            Field::Tag => {
-                one(&|node| role(node) == Some(Role::Tag)).or_else(|| one(&|node| role(node) == Some(Role::Version))).or_else(|| one(&is_value))
-            }
+            Field::Tag => one(&|node| role(node) == Some(Role::Tag))
+                .or_else(|| one(&|node| role(node) == Some(Role::Version)))
+                .or_else(|| one(&is_value)),
             Field::Digest => one(&|node| role(node) == Some(Role::Digest)).or_else(|| one(&is_value)),
             Field::Name => {
                 const KEYS: [&str; 5] = ["newName", "repository", "image", "repo", "name"];
-                KEYS.iter().find(|key| values.nodes.iter().any(|&node| self.key(node) == Some(key))).and_then(|key| {
-                    one(&|node| self.key(node) == Some(key))
-                })
+                KEYS.iter()
+                    .find(|key| values.nodes.iter().any(|&node| self.key(node) == Some(key)))
+                    .and_then(|key| one(&|node| self.key(node) == Some(key)))
             }
         }
     }
