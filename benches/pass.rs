@@ -200,8 +200,10 @@ fn one_file_of_many(registry: &Registry) {
         World::new(&many_files(registry, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
     let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
     let policy = Policy::new(policy::Config::default()).unwrap();
-    let rules =
-        Rules::new(vec![ImageRule { repository, policy, environments: vec![], paths: None, interval: None }], Duration::from_secs(300));
+    let rules = Rules::new(
+        vec![ImageRule { repository, policy, environments: vec![], paths: None, marker: None, interval: None }],
+        Duration::from_secs(300),
+    );
     let git = environment::Config {
         url: RemoteUrl::parse(world.upstream.path().to_str().unwrap()).unwrap(),
         branch: Some("main".to_owned()),

@@ -85,8 +85,19 @@ pub struct ImageRule {
     pub environments: Vec<String>,
     /// Which files it is about; none means the environment's.
     pub paths: Option<Paths>,
+    /// The marker that its sites carry; none if it is about sites without one.
+    pub marker: Option<BoundMarker>,
     /// How often these repositories are listed, where it differs from [`Config::interval`].
     pub interval: Option<Duration>,
+}
+
+/// Flux's marker that a rule is bound to.
+#[derive(Clone, Debug)]
+pub struct BoundMarker {
+    /// What the marker names: `namespace:name`.
+    pub policy: Arc<str>,
+    /// The rule's repository as the policy file writes it, which is how it is written where a marker stands at another name.
+    pub written: String,
 }
 
 /// Everything that passes share.
@@ -176,7 +187,14 @@ impl Engine {
         }
         for (index, rule) in self.rules.iter().enumerate() {
             if !used.values().any(|rules| rules.contains(&index)) {
-                tracing::warn!(repository = %rule.repository, "this [[image]] rule covers no reference in any environment; see what `tagboat refs` finds");
+                match &rule.marker {
+                    None => {
+                        tracing::warn!(repository = %rule.repository, "this [[image]] rule covers no reference in any environment; see what `tagboat refs` finds");
+                    }
+                    Some(marker) => {
+                        tracing::warn!(repository = %rule.repository, marker = &*marker.policy, "no value in any environment carries the marker of this [[image]] rule");
+                    }
+                }
             }
         }
         *guard = None;

@@ -8,6 +8,7 @@
 pub mod argocd;
 mod common;
 pub mod flux;
+mod foreign;
 mod gather;
 pub mod keel;
 mod object;
@@ -17,6 +18,7 @@ mod write;
 
 use std::fmt;
 
+pub use foreign::{Foreign, by_kind};
 pub use object::{Object, Origin};
 pub use read::read;
 pub use sound::sound;
@@ -33,6 +35,8 @@ pub struct Draft {
     pub images: Vec<ImageDraft>,
     /// What is to be told.
     pub remarks: Vec<Remark>,
+    /// What the import does not know, and skipped.
+    pub foreign: Vec<Foreign>,
 }
 
 /// A key of a table.

@@ -35,10 +35,10 @@ mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats, NearMiss};
-pub use site::{Locked, NoDigest, Shape, Site};
+pub use site::{Locked, Marker, NoDigest, Shape, Site};
 pub use text::{MAX_SEARCHES, MissReason, Search, SearchError};
 pub use tree::{MAX_BYTES, Unreadable};
-pub use watch::Watch;
+pub use watch::{Named, Watch};
 
 /// Finds the sites of watched references in a text, in the order of their bytes, without searches of the user's
 /// (see [`Formats::scan`]).

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::Exit;
 use super::output::{ERROR, FAINT, HINT, WARNING, count, print_line};
 use crate::config::{self, Variables};
-use crate::import::{self, Draft, Object, Remark, Severity};
+use crate::import::{self, Draft, Foreign, Object, Origin, Remark, Severity};
 
 /// Write a policy file from the objects of another updater; nothing is contacted
 #[derive(clap::Args, Debug)]
@@ -19,7 +19,14 @@ Examples:
   tagboat import flux clusters/ --output tagboat.toml
   kubectl get imagerepositories,imagepolicies,imageupdateautomations,gitrepositories -A -o yaml | tagboat import flux -
 
-What could not be carried over is told on standard error, and in comments at the end of the file.")]
+What could not be carried over is told on standard error, and in comments at the end of the file. What is broken, and objects of \
+kinds that the import does not know, are named and skipped, and the command ends with 1; with --force it ends with 0 all the same.
+
+A rule from Flux writes only values with the markers of its ImagePolicy (its key `marker`); without that key it finds references \
+by their value, and leaves those alone that carry a marker of another rule.
+
+Known, with nothing to import: of Flux its other kinds and Secrets, of Argo CD AppProjects and ConfigMaps, for Keel workloads \
+without its settings, HelmReleases and values, and everywhere kustomization files.")]
 pub(super) struct Args {
     /// Whose objects they are
     #[arg(value_enum)]
@@ -30,9 +37,12 @@ pub(super) struct Args {
     /// Write to this file, which must not be there yet, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Overwrite the file, and end well even if something in the input is broken
+    /// Overwrite the file, and end well even if something in the input is broken or of an unknown kind
     #[arg(long)]
     force: bool,
+    /// Name every object of an unknown kind, not only the first of each kind
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 /// The updaters whose objects can be read.
@@ -70,7 +80,10 @@ pub(super) fn execute(args: &Args) -> anyhow::Result<Exit> {
     draft.remarks.splice(0..0, remarks);
     let draft = import::sound(draft);
     let text = import::write(&draft, &word);
-    print_remarks(&draft.remarks);
+    print_remarks(&draft.remarks, Severity::Broken);
+    print_foreign(&draft.foreign, args.verbose, &word);
+    print_remarks(&draft.remarks, Severity::Lost);
+    print_remarks(&draft.remarks, Severity::Note);
     let objects = count(objects.len(), "object", "objects");
     if draft.images.is_empty() {
         bail!("nothing to import: in {objects}, there is no image that {word} would update");
@@ -83,13 +96,20 @@ pub(super) fn execute(args: &Args) -> anyhow::Result<Exit> {
         None => print_line(text.trim_end().to_owned()),
     }
     anstream::eprintln!(
-        "{objects} read: {}, {}, {}",
+        "{objects} read: {}, {}, {}{}",
         count(draft.images.len(), "image", "images"),
         count(draft.environments.len(), "environment", "environments"),
         count(draft.registries.len(), "registry", "registries"),
+        if draft.foreign.is_empty() { String::new() } else { format!("; {} skipped", draft.foreign.len()) },
     );
-    let is_broken = draft.remarks.iter().any(|remark| remark.severity == Severity::Broken);
-    Ok(if is_broken && !args.force { Exit::Failed } else { Exit::Done })
+    let is_whole = draft.foreign.is_empty() && draft.remarks.iter().all(|remark| remark.severity != Severity::Broken);
+    if is_whole || args.force {
+        return Ok(Exit::Done);
+    }
+    anstream::eprintln!(
+        "{HINT}hint{HINT:#}: the policy file is made, without what is broken or was skipped; with --force this is no failure"
+    );
+    Ok(Exit::Failed)
 }
 
 /// What is read of the paths.
@@ -115,12 +135,14 @@ impl Input {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            // A link is not followed, so that a ring of them has an end.
-            let kind = entry.file_type().with_context(|| format!("looking at {}", entry.path().display()))?;
+            let path = entry.path();
+            let kind = entry.file_type().with_context(|| format!("looking at {}", path.display()))?;
+            // A link to a folder is not followed, so that a ring of them has an end.
+            let is_file = || kind.is_file() || kind.is_symlink() && std::fs::metadata(&path).is_ok_and(|target| target.is_file());
             if kind.is_dir() && !hidden {
-                self.add(&entry.path())?;
-            } else if kind.is_file() && holds_objects(&entry.path()) {
-                self.open(&entry.path())?;
+                self.add(&path)?;
+            } else if holds_objects(&path) && is_file() {
+                self.open(&path)?;
             }
         }
         Ok(())
@@ -139,9 +161,21 @@ impl Input {
             .left
             .checked_sub(bytes.len() as u64)
             .with_context(|| format!("reading {name}: the input is larger than {} MiB", LARGEST_INPUT >> 20))?;
-        let (objects, remarks) = import::read(&String::from_utf8_lossy(&bytes), name);
-        self.objects.extend(objects);
-        self.remarks.extend(remarks);
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                let (objects, remarks) = import::read(&text, name);
+                self.objects.extend(objects);
+                self.remarks.extend(remarks);
+            }
+            Err(error) => self.remarks.push(Remark {
+                origin: Some(Origin { file: name.to_owned(), document: 1 }),
+                object: String::new(),
+                field: String::new(),
+                reason: format!("it cannot be read: byte {} is no UTF-8", error.utf8_error().valid_up_to() + 1),
+                instead: Some("write it anew as UTF-8; PowerShell's `>` may write UTF-16".to_owned()),
+                severity: Severity::Broken,
+            }),
+        }
         Ok(())
     }
 }
@@ -165,12 +199,29 @@ fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     }
 }
 
-/// Tells the remarks, the worst first.
-fn print_remarks(remarks: &[Remark]) {
-    for (severity, style) in [(Severity::Broken, ERROR), (Severity::Lost, WARNING), (Severity::Note, HINT)] {
-        for remark in remarks.iter().filter(|remark| remark.severity == severity) {
-            let origin = remark.origin.as_ref().map_or_else(String::new, |origin| format!("{FAINT}{origin}:{FAINT:#} "));
-            anstream::eprintln!("{style}{severity}{style:#}: {origin}{remark}");
+/// Tells the remarks of one severity.
+fn print_remarks(remarks: &[Remark], severity: Severity) {
+    let style = match severity {
+        Severity::Broken => ERROR,
+        Severity::Lost => WARNING,
+        Severity::Note => HINT,
+    };
+    for remark in remarks.iter().filter(|remark| remark.severity == severity) {
+        let origin = remark.origin.as_ref().map_or_else(String::new, |origin| format!("{FAINT}{origin}:{FAINT:#} "));
+        anstream::eprintln!("{style}{severity}{style:#}: {origin}{remark}");
+    }
+}
+
+/// Tells what was skipped: a line for each kind, or one for each object with its place.
+fn print_foreign(foreign: &[Foreign], each: bool, word: &str) {
+    let reason = format!("skipped: `tagboat import {word}` reads nothing of this kind");
+    if each {
+        for one in foreign {
+            anstream::eprintln!("{ERROR}foreign{ERROR:#}: {FAINT}{}:{FAINT:#} {one}: {reason}", one.origin);
+        }
+    } else {
+        for kind in import::by_kind(foreign) {
+            anstream::eprintln!("{ERROR}foreign{ERROR:#}: {kind}: {reason}");
         }
     }
 }

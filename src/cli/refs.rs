@@ -83,6 +83,9 @@ fn print_json(environment: Option<&str>, found: &Found) {
     if let Some(environment) = environment {
         line["environment"] = environment.into();
     }
+    if let Some(marker) = &site.marker {
+        line["marker"] = (&*marker.policy).into();
+    }
     if let Some(locked) = &site.locked {
         line["locked"] = locked.to_string().into();
     }

@@ -59,11 +59,13 @@ impl Holds {
         let orphan = || bumps.iter().find(|bump| !sites.iter().any(|other| other.key == bump.key));
         let bump = own.or_else(orphan)?;
         let is_tag = site.tag.as_ref() == Some(&bump.to);
-        let is_there = match &bump.digest {
-            // A site that is a bare digest has no tag to compare.
-            Some(digest) => (is_tag || site.tag.is_none()) && site.digest.as_ref() == Some(digest),
-            None => is_tag,
-        };
+        let is_named = site.marker.as_ref().is_none_or(|marker| !marker.misnamed);
+        let is_there = is_named
+            && match &bump.digest {
+                // A site that is a bare digest has no tag to compare.
+                Some(digest) => (is_tag || site.tag.is_none()) && site.digest.as_ref() == Some(digest),
+                None => is_tag,
+            };
         (!is_there).then(|| Hold { tag: bump.to.clone(), digest: bump.digest.clone(), commit: bump.commit.clone() })
     }
 }

@@ -13,7 +13,7 @@ use super::tree::{SiteFile, Tree};
 use super::{EnvironmentConfig, Observations, Rules};
 use crate::image::{Digest, Repository, Tag, TagList};
 use crate::manifest::Site;
-use crate::policy::{Decision, Fact, Hold, Keep, Known, Question};
+use crate::policy::{Decision, Fact, Hold, Keep, Known, Question, Wanted};
 
 /// A value that a commit changes, or would change.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -205,7 +205,7 @@ pub(super) fn decide(
     for file in &tree.files {
         let mut edits = Vec::new();
         for (index, site) in file.sites.iter().enumerate() {
-            let Some((rule, _)) = rules.find(environment, &file.path, &site.repository) else { continue };
+            let Some((rule, _)) = rules.find(environment, &file.path, site) else { continue };
             plan.sites += 1;
             plan.rules.insert(rule);
             match decider.site(rule, file, index, holds) {
@@ -257,7 +257,14 @@ impl Decider<'_> {
         let site = &file.sites[index];
         let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
         let policy = self.rules.policy(rule);
-        let has_place = site.tag.is_some() || site.blank && policy.fills() || site.digest.is_some() && policy.follows().is_some();
+        if let (Some(_), None, Some(why)) = (&site.marker, &site.tag, &site.locked) {
+            return note(NoteKind::Locked, format!("it carries a marker, but {why}"));
+        }
+        // A marker says what is wanted also where nothing stands that could be compared.
+        let has_place = site.tag.is_some()
+            || site.marker.is_some()
+            || site.blank && policy.fills()
+            || site.digest.is_some() && policy.follows().is_some();
         if !has_place {
             let reason = match (&site.digest, site.blank) {
                 (Some(_), _) => "it is pinned by digest without a tag",
@@ -277,7 +284,7 @@ impl Decider<'_> {
         }
         let reason = decision.to_string();
         let kind = match (decision, change) {
-            (Decision::Move { to }, _) => return self.edit(rule, file, index, to).map(Some),
+            (Decision::Move { to }, _) => return self.edit(rule, file, index, to),
             (Decision::Wanting(need), _) => {
                 return match self.learned.failure(&site.repository, need.what) {
                     Some(failure) => note(NoteKind::NoFacts, format!("not decided, as {need} could not be learned: {failure}")),
@@ -297,11 +304,21 @@ impl Decider<'_> {
         note(kind, reason)
     }
 
-    /// Plans the edit that puts the digest behind the tag that a site has already, if its policy wants it there.
+    /// Plans the edit of a site whose tag stays: puts the digest behind it, if its policy wants it there, or the tag behind the name
+    /// of its repository, if that of another stands there.
     fn pin(&mut self, rule: usize, file: &SiteFile, index: usize, hold: Option<&Hold>) -> Result<Option<PlannedEdit>, Box<Note>> {
         let site = &file.sites[index];
         let tags = self.observed.get(&site.repository).and_then(|observed| observed.tags.as_ref());
         let Some(tag) = site.tag.as_ref().filter(|tag| tags.is_some_and(|tags| tags.contains(tag.as_str()))) else { return Ok(None) };
+        if site.marker.as_ref().is_some_and(|marker| marker.misnamed) {
+            return match hold.filter(|hold| hold.tag == *tag) {
+                Some(Hold { commit, .. }) => {
+                    let reason = format!("held: the name of {} was taken out again after {commit}", site.repository);
+                    Err(Box::new(file.note(site, NoteKind::Held, reason)))
+                }
+                None => self.edit(rule, file, index, tag.clone()),
+            };
+        }
         if !self.rules.policy(rule).pins() || site.digest.is_some() {
             return Ok(None);
         }
@@ -310,12 +327,12 @@ impl Decider<'_> {
                 let reason = format!("held: the digest of {tag} was taken out again after {commit}");
                 Err(Box::new(file.note(site, NoteKind::Held, reason)))
             }
-            None => self.edit(rule, file, index, tag.clone()).map(Some),
+            None => self.edit(rule, file, index, tag.clone()),
         }
     }
 
-    /// Plans the edit that brings a site to a tag, with its digest where that belongs to it.
-    fn edit(&mut self, rule: usize, file: &SiteFile, index: usize, to: Tag) -> Result<PlannedEdit, Box<Note>> {
+    /// Plans the edit that brings a site to a tag, with its digest where that belongs to it; none if it is there.
+    fn edit(&mut self, rule: usize, file: &SiteFile, index: usize, to: Tag) -> Result<Option<PlannedEdit>, Box<Note>> {
         let site = &file.sites[index];
         let locked = |why: &dyn Display| Err(Box::new(file.note(site, NoteKind::Locked, format!("{to} is due, but {why}"))));
         if let Some(why) = &site.locked {
@@ -323,17 +340,40 @@ impl Decider<'_> {
         }
         let policy = self.rules.policy(rule);
         let pins = policy.pins() || policy.follows().is_some();
-        if let Some(why) = site.no_digest.filter(|_| pins && site.digest.is_none()) {
+        if let Some(why) = site.no_digest.filter(|_| pins && site.digest.is_none() && site.marker.is_none()) {
             return locked(&format_args!("its digest is to be written along, and {why}"));
         }
+        let with_digest = site.digest.is_some() || pins && site.marker.as_ref().is_none_or(|marker| marker.digest);
         // The digest that was decided on, rather than the one that the tag may have by now.
         let fact = self.learned.facts(&site.repository).and_then(|facts| facts.get(&to));
         let digest = match fact.and_then(|fact| fact.digest.as_ref()) {
-            Some(Known::Is(digest)) if pins || site.digest.is_some() => Some(digest.clone()),
+            Some(Known::Is(digest)) if with_digest => Some(digest.clone()),
             _ => None,
         };
-        let with_digest = pins || site.digest.is_some();
-        Ok(PlannedEdit { site: index, to, digest, with_digest, rule, policy: self.name(rule) })
+        if let Some(marker) = site.marker.as_ref().filter(|marker| !marker.misnamed) {
+            let has_tag = site.tag.as_ref() == Some(&to) || site.tag.is_none() && !marker.whole && !site.blank;
+            if has_tag && with_digest && site.tag.is_none() && digest.is_none() {
+                return self.learn_digest(file, site, to);
+            }
+            if has_tag && (!with_digest || digest.is_some() && digest == site.digest) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(PlannedEdit { site: index, to, digest, with_digest, rule, policy: self.name(rule) }))
+    }
+
+    /// Has the digest learned of a tag that a site without one is compared by.
+    fn learn_digest(&mut self, file: &SiteFile, site: &Site, to: Tag) -> Result<Option<PlannedEdit>, Box<Note>> {
+        match self.learned.failure(&site.repository, Wanted::Digest) {
+            Some(failure) => {
+                let reason = format!("not decided, as the digest of {to} could not be learned: {failure}");
+                Err(Box::new(file.note(site, NoteKind::NoFacts, reason)))
+            }
+            None => {
+                self.needs.entry(site.repository.clone()).or_default().entry(Wanted::Digest).or_default().insert(to);
+                Ok(None)
+            }
+        }
     }
 
     fn decision(&mut self, rule: usize, site: &Site, hold: Option<&Hold>) -> Decided {

@@ -1,11 +1,12 @@
 //! Which rule of the policy file a site follows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{EnvironmentConfig, ImageRule};
 use crate::image::{Repository, RepositoryPattern, Tag};
-use crate::manifest::Watch;
+use crate::manifest::{Named, Site, Watch};
 use crate::policy::Policy;
 
 /// The `[[image]]` rules of a policy file.
@@ -41,11 +42,28 @@ impl Rules {
         exact.chain(patterns).map(|index| (*index, &self.images[*index]))
     }
 
-    /// Returns the rule for a repository at a path of an environment, and its index: the first that covers it.
+    /// Returns the rule for a site of a file of an environment, and its index: the first that covers it.
+    ///
+    /// A site with a marker follows rules with that marker only, and other sites follow rules without one only.
     #[must_use]
-    pub fn find(&self, environment: &EnvironmentConfig, path: &str, repository: &Repository) -> Option<(usize, &ImageRule)> {
-        self.covering(repository)
+    pub fn find(&self, environment: &EnvironmentConfig, path: &str, site: &Site) -> Option<(usize, &ImageRule)> {
+        self.following(site)
             .find(|(_, rule)| rule.applies_to(&environment.name) && rule.paths.as_ref().unwrap_or(&environment.paths).accept(path))
+    }
+
+    /// Says whether any rule covers a site, wherever it is.
+    #[must_use]
+    pub fn cover(&self, site: &Site) -> bool {
+        self.following(site).next().is_some()
+    }
+
+    /// Visits the rules that a site may follow.
+    fn following<'a>(&'a self, site: &Site) -> impl Iterator<Item = (usize, &'a ImageRule)> {
+        self.covering(&site.repository).filter(|(_, rule)| match (&rule.marker, &site.marker) {
+            (None, None) => true,
+            (Some(bound), Some(marker)) => *bound.policy == *marker.policy,
+            _ => false,
+        })
     }
 
     /// Returns the first rule that covers a repository anywhere, for commands that have no site.
@@ -64,8 +82,13 @@ impl Rules {
     /// Returns what to look for in an environment's files.
     #[must_use]
     pub fn watch(&self, environment: &EnvironmentConfig) -> Watch {
-        let rules = self.images.iter().filter(|rule| rule.applies_to(&environment.name));
-        Watch::new(&rules.map(|rule| rule.repository.clone()).collect::<Vec<_>>()).with_registry_keys(environment.registry_keys.clone())
+        watch(self.images.iter().filter(|rule| rule.applies_to(&environment.name))).with_registry_keys(environment.registry_keys.clone())
+    }
+
+    /// Returns what to look for where no environment is known.
+    #[must_use]
+    pub fn watch_anywhere(&self) -> Watch {
+        watch(self.images.iter())
     }
 
     /// Returns how often a repository is listed: as often as the most eager rule that covers it says.
@@ -88,6 +111,18 @@ impl Rules {
     pub fn iter(&self) -> impl Iterator<Item = &ImageRule> {
         self.images.iter()
     }
+}
+
+fn watch<'a>(rules: impl Iterator<Item = &'a ImageRule> + Clone) -> Watch {
+    let named = |rule: &ImageRule| {
+        let (RepositoryPattern::One(repository), Some(bound)) = (&rule.repository, &rule.marker) else { return None };
+        Some((Arc::clone(&bound.policy), Named { repository: repository.clone(), written: bound.written.clone() }))
+    };
+    let mut bound = BTreeMap::new();
+    for (policy, named) in rules.clone().filter_map(named) {
+        bound.entry(policy).or_insert(named);
+    }
+    Watch::new(&rules.map(|rule| rule.repository.clone()).collect::<Vec<_>>()).with_markers(bound)
 }
 
 impl ImageRule {

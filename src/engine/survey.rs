@@ -1,6 +1,6 @@
 //! Every image reference of a directory or an environment, whether a rule covers it or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason};
@@ -51,9 +51,10 @@ impl Survey {
 
 /// Finds every sure reference of a text, and those that are sure only because their repository is watched.
 fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = formats.scan(text, format, &Watch::everything())?;
-    let watched = formats.scan(text, format, watch)?;
-    sites.extend(watched.into_iter().filter(|site| !sites.iter().any(|known| known.key == site.key)).collect::<Vec<_>>());
+    let mut sites = formats.scan(text, format, watch)?;
+    // What is watched is known better: by its repository and its marker.
+    let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
+    sites.extend(formats.scan(text, format, &Watch::everything())?.into_iter().filter(|site| !watched.contains(&site.key)));
     sites.sort_by_key(|site| (site.line, site.column));
     Ok(sites)
 }
@@ -64,14 +65,14 @@ fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> R
 /// If a folder or a file cannot be read.
 pub fn directory(root: &Path, rules: Option<&Rules>, formats: &Formats) -> std::io::Result<Survey> {
     let mut survey = Survey::default();
-    let watch = Watch::new(&rules.into_iter().flat_map(Rules::iter).map(|rule| rule.repository.clone()).collect::<Vec<_>>());
+    let watch = rules.map_or_else(|| Watch::new(&[]), Rules::watch_anywhere);
     let mut files = Vec::new();
     collect(root, root, formats, &mut files)?;
     files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     for (path, format) in files {
         let file = root.join(&path);
         let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
-        let covered = |site: &Site| rules.is_some_and(|rules| rules.find_anywhere(&site.repository).is_some());
+        let covered = |site: &Site| rules.is_some_and(|rules| rules.cover(site));
         survey.file(&path, text.as_deref(), (formats, format), &watch, &covered);
     }
     Ok(survey)
@@ -114,7 +115,7 @@ pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Res
     for file in snapshot.files(&|path| rules.look_at(config, path))? {
         let Some(format) = config.formats.of(&file.path) else { continue };
         let text = snapshot.read(file.blob, LARGEST_FILE)?;
-        let covered = |site: &Site| rules.find(config, &file.path, &site.repository).is_some();
+        let covered = |site: &Site| rules.find(config, &file.path, site).is_some();
         survey.file(&file.path, text.as_deref(), (&config.formats, format), &watch, &covered);
     }
     Ok(survey)

@@ -140,7 +140,7 @@ impl Cache {
                 Scanned::Sites(sites) => {
                     for site in sites.iter() {
                         let known = tree.repositories.contains_key(&site.repository);
-                        if !known && rules.find(environment, &path, &site.repository).is_some() {
+                        if !known && rules.find(environment, &path, site).is_some() {
                             tree.repositories.insert(site.repository.clone(), rules.interval(&site.repository));
                         }
                     }

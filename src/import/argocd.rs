@@ -11,9 +11,9 @@ mod settings;
 mod updater;
 mod wanted;
 
-use super::common::{Rule, Teller, cloud, docker_config, register, repository, secret_file, settle};
+use super::common::{Rule, Teller, cloud, docker_config, full_name, register, repository, secret_file, settle};
 use super::gather::gathered;
-use super::{Draft, Line, Object, quoted};
+use super::{Draft, Line, Object, foreign, quoted};
 use application::Place;
 use environments::Environments;
 use settings::{Names, WriteBack};
@@ -48,7 +48,7 @@ pub fn import(objects: &[Object]) -> Draft {
             ),
             ("argoproj.io", "AppProject") => {}
             ("", "ConfigMap") => registries::import(object, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).note("", "this is no object of Argo CD or its Image Updater; it was skipped", ""),
+            _ => foreign::skip(object, &mut draft.foreign),
         }
     }
     let mut plans = updater::plans(&updaters, &applications, &mut draft.remarks);
@@ -143,7 +143,7 @@ fn credential(source: &str, host: &str, object: &Object, field: &str, draft: &mu
     let (namespace, name) = rest.split_once('/').unwrap_or((object.namespace(), rest));
     match kind.to_ascii_lowercase().as_str() {
         "pullsecret" if !name.is_empty() => {
-            tell.note(field, format!("the secret {namespace}/{name} is read as a file"), "mount it where `docker_config` says");
+            tell.note(field, format!("the secret {} is read as a file", full_name(namespace, name)), "mount it where `docker_config` says");
             Some(docker_config(namespace, name))
         }
         "secret" if !name.is_empty() => {
@@ -151,7 +151,7 @@ fn credential(source: &str, host: &str, object: &Object, field: &str, draft: &mu
             let file = secret_file(namespace, name, key);
             tell.note(
                 field,
-                format!("`{key}` of the secret {namespace}/{name} holds `user:password` in one"),
+                format!("`{key}` of the secret {} holds `user:password` in one", full_name(namespace, name)),
                 "put the user into `username`, and the password alone into the file",
             );
             Some(basic(&format!("file = {}", quoted(&file)), "the password alone; fill in the user"))

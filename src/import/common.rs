@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 
 use super::gather::named;
-use super::{Draft, ImageDraft, Line, Object, RegistryDraft, Remark, Severity, quoted};
+use super::{Draft, ImageDraft, Line, Object, RegistryDraft, Remark, Severity, quoted, shown};
 use crate::image::{Reference, Registry, Repository};
 use crate::policy::{Config, Direction, Order, Policy};
 
@@ -165,18 +165,26 @@ fn policy(order: Order, filter: Option<&str>) -> Result<(), String> {
 pub(super) fn secret_file(namespace: &str, name: &str, key: &str) -> String {
     let clean = |part: &str| {
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let text: String = part.chars().map(|c| if good(c) { c } else { '-' }).collect();
-        text.trim_start_matches('.').to_owned()
+        part.chars().map(|c| if good(c) { c } else { '-' }).collect::<String>()
     };
-    let parts = [clean(namespace), clean(name), key.to_owned()];
+    // Keys may start with a dot, but who wrote an annotation is not to choose a file elsewhere.
+    let key = Some(clean(key)).filter(|key| key.chars().any(|c| c != '.')).unwrap_or_default();
+    let parts = [namespace, name].map(|part| clean(part).trim_start_matches('.').to_owned());
+    let parts = [&parts[..], &[key]].concat();
     let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     format!("/run/secrets/{}", parts.join("/"))
+}
+
+/// Names an object: `flux-system/ghcr`, or without a namespace by the name alone.
+pub(super) fn full_name(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { shown(name) } else { shown(&format!("{namespace}/{name}")) }
 }
 
 /// The credential of a registry that is a secret of type kubernetes.io/dockerconfigjson.
 pub(super) fn docker_config(namespace: &str, name: &str) -> Line {
     let file = secret_file(namespace, name, ".dockerconfigjson");
-    Line::new("auth", format!("{{ docker_config = {} }}", quoted(&file))).because(format!("mount the secret {namespace}/{name} there"))
+    Line::new("auth", format!("{{ docker_config = {} }}", quoted(&file)))
+        .because(format!("mount the secret {} there", full_name(namespace, name)))
 }
 
 /// The login of a cloud, for registries that are a cloud's.

@@ -2,13 +2,15 @@
 //!
 //! An ImageUpdateAutomation becomes an environment, an ImagePolicy an `[[image]]` in the environments whose automations select it, and
 //! what an ImageRepository says of its host a `[registry]`. All versions of the API are read, `v1alpha1` to `v1`. Flux reads tags
-//! strictly, so every range does. Markers are not read: references are found by their value, within the same folders.
+//! strictly, so every range does. Of Receivers and Alerts it is told what they did for images. Markers go on to work, through `marker` of
+//! the `[[image]]`, which makes it about marked values only, as in Flux.
 
 mod automation;
 mod duration;
 mod fields;
 mod hosts;
 mod input;
+mod notices;
 mod policy;
 mod repository;
 mod rules;
@@ -20,11 +22,12 @@ use hosts::Hosts;
 use input::Input;
 use rules::Rules;
 
-/// Makes a draft of Flux's objects; others are passed over.
+/// Makes a draft of Flux's objects. Those of its kinds that have nothing to do with images are passed over, all others skipped.
 #[must_use]
 pub fn import(objects: &[Object]) -> Draft {
     let mut remarks = Vec::new();
-    let input = Input::new(objects, &mut remarks);
+    let mut foreign = Vec::new();
+    let input = Input::new(objects, &mut remarks, &mut foreign);
     let mut hosts = Hosts::default();
     let scans = repository::scans(&input, &mut hosts, &mut remarks);
     let targets = automation::targets(&input, &mut remarks);
@@ -39,7 +42,7 @@ pub fn import(objects: &[Object]) -> Draft {
         remarks.push(manners());
     }
     let environments = targets.into_environments();
-    Draft { registries: hosts.into_registries(), environments, images, remarks: gathered(remarks) }
+    Draft { registries: hosts.into_registries(), environments, images, remarks: gathered(remarks), foreign }
 }
 
 /// What is different for every image.

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 
-use super::common::{Rule, Teller, at, docker_config, items, register, repository, scalar, settle, split_image, text};
+use super::common::{Rule, Teller, at, docker_config, full_name, items, register, repository, scalar, settle, split_image, text};
 use super::gather::gathered;
-use super::{Draft, Object};
+use super::{Draft, Object, foreign};
 use settings::Settings;
 
 /// An image that Keel keeps up to date.
@@ -39,12 +39,10 @@ pub fn import(objects: &[Object]) -> Draft {
                 Some(block) if at(block, &["keel"]).is_some() => values::import(object, block, "spec.values.", &mut rules, &mut draft),
                 _ => {}
             },
+            // What has no kind is taken for values of a chart, most of which have no such block.
             "" if at(&object.value, &["keel"]).is_some() => values::import(object, &object.value, "", &mut rules, &mut draft),
-            _ => Teller::new(object, &mut draft.remarks).note(
-                "",
-                "this is neither a workload nor Helm values with `keel`; it was skipped",
-                "",
-            ),
+            "" => {}
+            _ => foreign::skip(object, &mut draft.foreign),
         }
     }
     settle(rules, &mut draft);
@@ -122,7 +120,11 @@ fn carry_over<'a>(object: &'a Object, settings: &Settings, images: Vec<Image>, r
     for (host, secret) in logins {
         let mut tell = Teller::new(object, &mut draft.remarks);
         let namespace = object.namespace();
-        tell.note("imagePullSecret", format!("the secret {namespace}/{secret} is read as a file"), "mount it where `docker_config` says");
+        tell.note(
+            "imagePullSecret",
+            format!("the secret {} is read as a file", full_name(namespace, &secret)),
+            "mount it where `docker_config` says",
+        );
         if !register(draft, &host, docker_config(namespace, &secret)) {
             let reason = format!("{host} has another credential already, and a registry has one");
             Teller::new(object, &mut draft.remarks).lost("imagePullSecret", reason, "one account that may read all repositories");

@@ -15,8 +15,8 @@ const DEEPEST: usize = 1000;
 
 /// Reads all objects of a text: YAML documents or JSON, and what `kubectl get -o yaml` prints. A `List` is its items.
 ///
-/// A document that cannot be read becomes a [`Severity::Broken`] remark, and the others are read all the same. What is no mapping is no
-/// object and left out; what a mapping means is left to those who import.
+/// A document that cannot be read, or holds what is no mapping and so no object, becomes a [`Severity::Broken`] remark, and the others
+/// are read all the same. What a mapping means is left to those who import.
 #[must_use]
 pub fn read(text: &str, file: &str) -> (Vec<Object>, Vec<Remark>) {
     let (mut objects, mut remarks, mut left) = (Vec::new(), Vec::new(), MOST_VALUES);
@@ -25,17 +25,18 @@ pub fn read(text: &str, file: &str) -> (Vec<Object>, Vec<Remark>) {
         for read in values(part, &mut left) {
             document += 1;
             let origin = Origin { file: file.to_owned(), document };
-            match read {
-                Ok(value) => unfold(value, &origin, &mut objects),
-                Err(reason) => remarks.push(Remark {
-                    origin: Some(origin),
-                    object: String::new(),
-                    field: String::new(),
-                    reason: format!("it cannot be read: {reason}"),
-                    instead: None,
-                    severity: Severity::Broken,
-                }),
-            }
+            let told = read.map_err(|reason| format!("it cannot be read: {reason}")).and_then(|value| {
+                let is_whole = unfold(value, &origin, &mut objects);
+                if is_whole { Ok(()) } else { Err("it holds something that is no object".to_owned()) }
+            });
+            remarks.extend(told.err().map(|reason| Remark {
+                origin: Some(origin),
+                object: String::new(),
+                field: String::new(),
+                reason,
+                instead: None,
+                severity: Severity::Broken,
+            }));
         }
     }
     (objects, remarks)
@@ -76,7 +77,7 @@ fn is_too_deep(part: &str) -> bool {
 fn values(part: &str, left: &mut usize) -> Vec<Result<Value, String>> {
     let mut json = serde_json::Deserializer::from_str(part);
     let before = *left;
-    if part.trim_start().starts_with('{')
+    if part.trim_start().starts_with(['{', '['])
         && let Ok(value) = Bounded(left).deserialize(&mut json)
         && json.end().is_ok()
     {
@@ -99,15 +100,29 @@ fn values(part: &str, left: &mut usize) -> Vec<Result<Value, String>> {
     values
 }
 
-/// Puts the objects of a value into the list: those of a `List`, however deep, or the value itself.
-fn unfold(value: Value, origin: &Origin, objects: &mut Vec<Object>) {
-    let Value::Mapping(mut entries) = value else { return };
+/// Puts the objects of a value into the list: those of a `List` or of a plain list, however deep, or the value itself. Says whether there
+/// is nothing else.
+fn unfold(value: Value, origin: &Origin, objects: &mut Vec<Object>) -> bool {
+    let all = |items: Vec<Value>, objects: &mut Vec<Object>| {
+        let mut is_whole = true;
+        for item in items {
+            is_whole &= unfold(item, origin, objects);
+        }
+        is_whole
+    };
+    let mut entries = match value {
+        Value::Mapping(entries) => entries,
+        Value::Sequence(items) => return all(items, objects),
+        Value::Null => return true,
+        _ => return false,
+    };
     let is_list = entries.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     match entries.get_mut("items") {
-        Some(Value::Sequence(items)) if is_list => {
-            std::mem::take(items).into_iter().for_each(|item| unfold(item, origin, objects));
+        Some(Value::Sequence(items)) if is_list => all(std::mem::take(items), objects),
+        _ => {
+            objects.push(Object { origin: origin.clone(), value: Value::Mapping(entries) });
+            true
         }
-        _ => objects.push(Object { origin: origin.clone(), value: Value::Mapping(entries) }),
     }
 }
 

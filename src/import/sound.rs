@@ -28,7 +28,7 @@ pub fn sound(mut draft: Draft) -> Draft {
     if mistakes(&draft).is_empty() {
         return draft;
     }
-    let Draft { registries, environments, images, mut remarks } = draft;
+    let Draft { registries, environments, images, mut remarks, foreign } = draft;
     let base = Draft { environments: vec![placeholder()], images: vec![anything()], ..Draft::default() };
     let mut kept = Draft::default();
     for registry in registries {
@@ -54,7 +54,7 @@ pub fn sound(mut draft: Draft) -> Draft {
             kept.images.push(image);
         }
     }
-    Draft { remarks, ..kept }
+    Draft { remarks, foreign, ..kept }
 }
 
 /// Takes the environments that were left out from those of an image; where none remains, that is its mistake.
@@ -72,7 +72,7 @@ fn keep_environments(image: &mut ImageDraft, kept: &[EnvironmentDraft]) {
 
 /// Reads what would be written.
 fn mistakes(draft: &Draft) -> Vec<Mistake> {
-    let text = write(&Draft { remarks: Vec::new(), ..draft.clone() }, "");
+    let text = write(&Draft { remarks: Vec::new(), foreign: Vec::new(), ..draft.clone() }, "");
     match config::load_str_without_secrets("", &text, &Variables::default()) {
         Ok(_) => Vec::new(),
         Err(report) => report.mistakes().to_vec(),
@@ -125,7 +125,7 @@ mod tests {
             registries: vec![registry("ghcr.io"), registry("a/b")],
             environments: vec![named("prod", 0), named("pr od", 1)],
             images: vec![image("acme/api", "^1"), image("acme/web", ">=1 ||"), image("ACME", "^1")],
-            remarks: Vec::new(),
+            ..Draft::default()
         });
         let kept = (draft.registries.len(), draft.environments.len(), draft.images.len());
         assert_eq!(kept, (1, 1, 1), "{:?}", draft.remarks);

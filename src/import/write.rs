@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Draft, ImageDraft, Line, Remark, Severity, shown};
+use super::{Draft, ImageDraft, Line, Remark, Severity, by_kind, shown};
 
 /// Where comments are broken, in characters.
 const WIDTH: usize = 120;
@@ -15,7 +15,7 @@ const RULE: &str = "# ----------------------------------------------------------
 pub fn write(draft: &Draft, from: &str) -> String {
     let mut text = String::new();
     comment(&mut text, &format!("Made by `tagboat import {from}`. Read it through, then try: tagboat check --connect, tagboat plan"));
-    if let Some(summary) = summary(&draft.remarks) {
+    if let Some(summary) = summary(draft) {
         comment(&mut text, &format!("{summary}; the end of this file says which and why."));
     }
     for registry in &draft.registries {
@@ -34,32 +34,41 @@ pub fn write(draft: &Draft, from: &str) -> String {
         image(&mut text, draft);
     }
     for severity in [Severity::Broken, Severity::Lost, Severity::Note] {
-        let remarks: Vec<&Remark> = draft.remarks.iter().filter(|remark| remark.severity == severity).collect();
-        if remarks.is_empty() {
-            continue;
-        }
+        let remarks = draft.remarks.iter().filter(|remark| remark.severity == severity).map(remark_text).collect::<Vec<_>>();
         let title = match severity {
             Severity::Broken => "Left out, because it is broken or contradicts itself:",
             Severity::Lost => "Not carried over:",
             Severity::Note => "To know and to do:",
         };
-        let _ = write!(text, "\n{RULE}\n# {title}\n#\n");
-        remarks.iter().for_each(|remark| item(&mut text, &remark_text(remark)));
+        section(&mut text, title, &remarks);
+        if severity == Severity::Broken {
+            section(&mut text, &format!("Skipped, because `tagboat import {from}` reads nothing of their kind:"), &by_kind(&draft.foreign));
+        }
     }
     text
 }
 
+/// Writes a list in comments, if there is something in it.
+fn section(text: &mut String, title: &str, items: &[String]) {
+    if !items.is_empty() {
+        let _ = write!(text, "\n{RULE}\n# {title}\n#\n");
+        items.iter().for_each(|line| item(text, line));
+    }
+}
+
 /// Counts what was not carried over: `2 settings are lost, 1 is broken`.
-fn summary(remarks: &[Remark]) -> Option<String> {
-    let count = |severity, one: &str, many: &str| match remarks.iter().filter(|remark| remark.severity == severity).count() {
+fn summary(draft: &Draft) -> Option<String> {
+    let count = |number: usize, one: &str, many: &str| match number {
         0 => None,
         1 => Some(format!("1 {one}")),
         number => Some(format!("{number} {many}")),
     };
+    let told = |severity| draft.remarks.iter().filter(|remark| remark.severity == severity).count();
     let parts = [
-        count(Severity::Broken, "thing is broken", "things are broken"),
-        count(Severity::Lost, "setting is not carried over", "settings are not carried over"),
-        count(Severity::Note, "thing is to be known", "things are to be known"),
+        count(told(Severity::Broken), "thing is broken", "things are broken"),
+        count(draft.foreign.len(), "object was skipped", "objects were skipped"),
+        count(told(Severity::Lost), "setting is not carried over", "settings are not carried over"),
+        count(told(Severity::Note), "thing is to be known", "things are to be known"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))

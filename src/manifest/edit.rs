@@ -10,7 +10,7 @@ use granit_parser::ScalarStyle;
 use super::layer::Layer;
 use super::proof::Why;
 use super::quote;
-use super::site::{Bound, Locked, NewEntry, NoDigest, Scalar, Site, Slot};
+use super::site::{Bound, Locked, Naming, NewEntry, NoDigest, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
 use crate::image::{Digest, Tag};
 
@@ -46,7 +46,7 @@ pub enum EditError {
         /// Why.
         reason: Locked,
     },
-    /// The site has neither tag nor digest, so there is nothing to replace.
+    /// The site has neither tag nor digest, nor a marker that wants one, so there is nothing to replace.
     #[error("{path} has neither a tag nor a digest to replace")]
     Untagged {
         /// The site.
@@ -226,7 +226,7 @@ fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     if let Some(reason) = edit.site.locked.clone() {
         return Err(EditError::Locked { path: path(), reason });
     }
-    if edit.site.tag.is_none() && edit.site.digest.is_none() && !edit.site.blank {
+    if edit.site.tag.is_none() && edit.site.digest.is_none() && edit.site.marker.is_none() && !edit.site.blank {
         return Err(EditError::Untagged { path: path() });
     }
     if edit.site.digest.is_some() && edit.digest.is_none() {
@@ -286,6 +286,14 @@ impl<'e> Work<'e> {
         if let (Some(slot), Some(digest)) = (&bound.digest, &edit.digest) {
             let other = || EditError::Algorithm { path: path.clone(), digest: digest.clone() };
             self.add(slot, bound, slot.digest(digest).ok_or_else(other)?, path)?;
+        }
+        if let Some(Naming { slot, name, whole }) = &bound.naming {
+            let new = match &edit.digest {
+                Some(digest) if *whole => format!("{name}:{}@{digest}", edit.tag),
+                None if *whole => format!("{name}:{}", edit.tag),
+                _ => name.clone(),
+            };
+            self.add(slot, bound, new, path)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod entry;
 mod fields;
 mod kustomize;
 mod locate;
+mod markers;
 mod names;
 mod nested;
 mod scalar;
@@ -31,7 +32,7 @@ use trail::{Step, Trail};
 use super::layer::{Evidence, Host, Layer};
 use super::layout::Layout;
 use super::proof::Outline;
-use super::site::{Bound, Locked, NoDigest, Scalar, Shape, Site, Slot};
+use super::site::{Bound, Locked, Marker, Naming, NoDigest, Scalar, Shape, Site, Slot};
 use super::text::Finding;
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
@@ -70,6 +71,8 @@ struct Draft {
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
     free: Free,
+    naming: Option<Naming>,
+    marker: Option<Marker>,
     locked: Option<Locked>,
 }
 
@@ -155,6 +158,9 @@ impl<'w, 't> Finder<'w, 't> {
             self.trail.enter_document(index);
             self.walk(self.tree.documents[index].root);
         }
+        if !self.only_pairs {
+            self.markers();
+        }
         if let Some(error) = self.refused.take() {
             return Err(error);
         }
@@ -232,7 +238,8 @@ impl<'w, 't> Finder<'w, 't> {
             locked = Some(Locked::DuplicateKey);
         }
         let (path, key) = (self.trail.path(), self.trail.key());
-        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, free, locked });
+        let (naming, marker) = (None, None);
+        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, free, naming, marker, locked });
         for _ in below {
             self.trail.pop();
         }
@@ -297,7 +304,8 @@ impl Draft {
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         let tag = self.tag.as_ref().and_then(|part| part.slot.as_ref()).or(self.free.tag.as_ref());
         let free = self.free.digest.as_ref().and_then(|free| free.as_ref().ok());
-        tag.into_iter().chain(self.digest.as_ref().and_then(|part| part.slot.as_ref()).or(free))
+        let digest = self.digest.as_ref().and_then(|part| part.slot.as_ref()).or(free);
+        tag.into_iter().chain(digest).chain(self.naming.as_ref().map(|naming| &naming.slot))
     }
 
     /// Makes a site that has no line yet.
@@ -321,11 +329,13 @@ impl Draft {
             tag,
             digest,
             blank,
+            marker: self.marker,
             locked: self.locked,
             no_digest,
             bound: Some(Bound {
                 tag: tag_slot.flatten().or(self.free.tag),
                 digest: digest_slot.flatten().or(free_digest),
+                naming: self.naming,
                 layer: Arc::clone(layer),
             }),
         }

@@ -37,6 +37,21 @@ pub enum Shape {
     Terraform,
     /// A match of a regular expression of the user's.
     Regex,
+    /// A value that only a marker makes a site.
+    Marker,
+}
+
+/// What Flux's markers (`# {"$imagepolicy": "namespace:name"}`) say of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Marker {
+    /// The policy: `namespace:name`. The site's repository is the one that this policy is about.
+    pub policy: Arc<str>,
+    /// Whether the marker is for a whole reference, and not only for parts of it that are named behind the policy (`:tag`).
+    pub whole: bool,
+    /// Whether a digest may be written where none stands: at a whole reference, and where a marker is for a digest.
+    pub digest: bool,
+    /// Whether another repository stands there, whose name an edit replaces.
+    pub misnamed: bool,
 }
 
 impl fmt::Display for Shape {
@@ -53,6 +68,7 @@ impl fmt::Display for Shape {
             Self::Dockerfile => "dockerfile",
             Self::Terraform => "terraform",
             Self::Regex => "regex",
+            Self::Marker => "marker",
         })
     }
 }
@@ -82,6 +98,8 @@ pub struct Site {
     pub tag: Option<Tag>,
     /// The digest, if there is one.
     pub digest: Option<Digest>,
+    /// What its markers say, if they name a policy that is bound to a rule.
+    pub marker: Option<Marker>,
     /// Whether a tag's place stands empty (`tag: ""`), to be filled by a policy with `fill` only.
     pub blank: bool,
     /// Why it cannot be edited, if so.
@@ -103,7 +121,7 @@ impl Site {
 impl Serialize for Site {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Site", 10)?;
+        let mut fields = serializer.serialize_struct("Site", 11)?;
         fields.serialize_field("path", &self.path)?;
         fields.serialize_field("key", &self.key)?;
         fields.serialize_field("line", &self.line)?;
@@ -113,6 +131,7 @@ impl Serialize for Site {
         fields.serialize_field("repository", &self.repository.to_string())?;
         fields.serialize_field("tag", &self.tag.as_ref().map(Tag::as_str))?;
         fields.serialize_field("digest", &self.digest.as_ref().map(Digest::as_str))?;
+        fields.serialize_field("marker", &self.marker.as_ref().map(|marker| &marker.policy))?;
         fields.serialize_field("locked", &self.locked.as_ref().map(ToString::to_string))?;
         fields.end()
     }
@@ -146,6 +165,15 @@ pub enum Locked {
         /// The repository of the other reference; one of them, if there are several.
         with: Repository,
     },
+    /// Several values, or none, may be what a marker is for.
+    #[error("it is not clear which value its marker is for; put the marker behind the value, with no other value on the line")]
+    Unclear,
+    /// Markers of several policies, or for several parts, stand at one value.
+    #[error("its markers contradict each other")]
+    Contested,
+    /// The value is something else than its marker is for.
+    #[error("what stands there is not what its marker is for")]
+    Mismarked,
 }
 
 /// What ties a site to the text that it was found in.
@@ -153,8 +181,19 @@ pub enum Locked {
 pub(super) struct Bound {
     pub(super) tag: Option<Slot>,
     pub(super) digest: Option<Slot>,
+    /// A name to write, as a marker wants it.
+    pub(super) naming: Option<Naming>,
     /// The text that the slots are in.
     pub(super) layer: Arc<Layer>,
+}
+
+/// A place that gets the name of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Naming {
+    pub(super) slot: Slot,
+    pub(super) name: String,
+    /// Whether the slot gets the tag, and the digest if there is one, behind the name.
+    pub(super) whole: bool,
 }
 
 /// Why no digest can be written at a site that has none. Reads on from "its digest is to be written along, and …".

@@ -129,9 +129,10 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         tag,
         digest,
         blank: false,
+        marker: None,
         locked: finding.locked,
         no_digest: finding.no_digest,
-        bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), layer: Arc::clone(layer) }),
+        bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), naming: None, layer: Arc::clone(layer) }),
     }
 }
 

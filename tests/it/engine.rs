@@ -4,6 +4,7 @@ mod daemon;
 mod facts;
 mod faults;
 mod holds;
+mod markers;
 mod pass;
 mod pushed;
 mod races;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use super::application::is_branch;
-use crate::import::common::{Teller, secret_file};
+use crate::import::common::{Teller, full_name, secret_file};
 use crate::import::gather::named;
 use crate::import::{Draft, EnvironmentDraft, Line, quoted};
 
@@ -76,7 +76,7 @@ fn auth(plan: &Plan<'_>, url: &str) -> Option<Line> {
         None => ("", "git"),
     };
     let comment = match secret {
-        Some(_) => format!("mount the secret {namespace}/{name} there; it needs leave to push"),
+        Some(_) => format!("mount the secret {} there; it needs leave to push", full_name(namespace, name)),
         None => "fill in; it needs leave to push".to_owned(),
     };
     let value = if url.starts_with("http://") || url.starts_with("https://") {

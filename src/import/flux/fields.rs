@@ -2,7 +2,7 @@
 
 use serde_yaml::Value;
 
-pub(super) use crate::import::common::secret_file;
+pub(super) use crate::import::common::{full_name, secret_file};
 
 use super::duration;
 use crate::import::{Line, Object, Remark, Severity, shown};
@@ -109,11 +109,6 @@ impl<'a, 'r> Fields<'a, 'r> {
     pub(super) fn namespace_of(&mut self, reference: &str) -> &'a str {
         self.text(&format!("{reference}.namespace")).unwrap_or_else(|| self.object.namespace())
     }
-}
-
-/// Names an object: `flux-system/ghcr`.
-pub(super) fn full_name(namespace: &str, name: &str) -> String {
-    if namespace.is_empty() { shown(name) } else { shown(&format!("{namespace}/{name}")) }
 }
 
 /// Shows keys as they would stand in an inline table.

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::import::{Object, Remark, Severity};
+use super::notices;
+use crate::import::{Foreign, Object, Remark, Severity, foreign};
 
 const IMAGES: &str = "image.toolkit.fluxcd.io";
 const SOURCES: &str = "source.toolkit.fluxcd.io";
+const NOTICES: &str = "notification.toolkit.fluxcd.io";
+const ALL: &str = ".toolkit.fluxcd.io";
 const VERSIONS: [&str; 5] = ["v1alpha1", "v1alpha2", "v1beta1", "v1beta2", "v1"];
 
 /// What is of interest in the input. Secrets are only asked which keys they have.
@@ -23,7 +26,7 @@ pub(super) struct Input<'a> {
 pub(super) struct Index<'a>(BTreeMap<(&'a str, &'a str), &'a Object>);
 
 impl<'a> Input<'a> {
-    pub(super) fn new(objects: &'a [Object], remarks: &mut Vec<Remark>) -> Self {
+    pub(super) fn new(objects: &'a [Object], remarks: &mut Vec<Remark>, skipped: &mut Vec<Foreign>) -> Self {
         let mut input = Self::default();
         for object in objects {
             let index = match (object.api_group(), object.kind()) {
@@ -32,7 +35,16 @@ impl<'a> Input<'a> {
                 (IMAGES, "ImageUpdateAutomation") => &mut input.automations,
                 (SOURCES, "GitRepository") => &mut input.sources,
                 ("", "Secret") => &mut input.secrets,
-                _ => continue,
+                (NOTICES, "Receiver" | "Alert") => {
+                    notices::tell(object, remarks);
+                    continue;
+                }
+                // Kustomizations, HelmReleases and the like stand beside the others in every checkout.
+                (group, _) if group != IMAGES && group.ends_with(ALL) => continue,
+                _ => {
+                    foreign::skip(object, skipped);
+                    continue;
+                }
             };
             index.add(object, remarks);
         }

@@ -1,10 +1,10 @@
-//! From choices to `[[image]]`s: Flux tells places apart by markers, Tagboat by environment, so one repository has one rule in each.
+//! From choices to `[[image]]`s: one for each ImagePolicy, bound to the places that its markers name.
 
 use super::automation::{Places, Targets};
-use super::fields::{Fields, full_name, in_a_line};
+use super::fields::{Fields, in_a_line};
 use super::policy::Choice;
 use crate::image::Repository;
-use crate::import::{ImageDraft, Line, Remark, quoted};
+use crate::import::{ImageDraft, Line, Remark, quoted, shown};
 
 /// The rules so far.
 pub(super) struct Rules<'t, 'a> {
@@ -18,11 +18,14 @@ struct Rule {
     repository: Repository,
     /// The repository as the objects write it.
     written: String,
+    /// What Flux's markers say, as `namespace:name`.
+    marker: Option<Line>,
     policy: Vec<Line>,
     interval: Option<Line>,
     /// The names of its environments.
     environments: Vec<String>,
-    comments: Vec<String>,
+    /// The ImagePolicies; more than one only without a marker.
+    titles: Vec<String>,
 }
 
 impl<'t, 'a> Rules<'t, 'a> {
@@ -30,7 +33,7 @@ impl<'t, 'a> Rules<'t, 'a> {
         Self { targets, is_everywhere, rules: Vec::new() }
     }
 
-    /// Adds a rule for an ImagePolicy, or brings it to the one that says the same; where that is not possible, tells why.
+    /// Adds a rule for an ImagePolicy; where there is to be none, tells why.
     pub(super) fn add(&mut self, choice: Choice<'_, '_>, remarks: &mut Vec<Remark>) {
         let Choice { object, scan, policy, is_suspended } = choice;
         let mut fields = Fields::new(object, remarks);
@@ -50,46 +53,48 @@ impl<'t, 'a> Rules<'t, 'a> {
                 return fields.lost("", "no ImageUpdateAutomation of the input selects it, so Flux writes it nowhere", &alike);
             }
         };
-        let marker = full_name(object.namespace(), object.name()).replacen('/', ":", 1);
-        let comments =
-            vec![object.title(), format!("marker = \"{marker}\"   (what Flux's markers say; here the image is found by its value)")];
-        let interval = scan.interval.as_ref().map(|interval| Line::text("interval", interval));
-        let is_shared = |rule: &&mut Rule| {
+        let marker = (!object.namespace().is_empty()).then(|| Line::text("marker", &format!("{}:{}", object.namespace(), object.name())));
+        let is_same = |rule: &&mut Rule| rule.marker.is_none() && rule.repository == scan.repository && rule.policy == policy;
+        if marker.is_none()
+            && let Some(same) = self.rules.iter_mut().find(is_same)
+        {
+            // Without a marker nothing tells the two apart.
+            let new = environments.into_iter().filter(|name| !same.environments.contains(name)).collect::<Vec<_>>();
+            same.environments.extend(new);
+            same.titles.push(object.title());
+            return;
+        }
+        let is_shared = |rule: &&Rule| {
             rule.repository == scan.repository
+                && rule.policy != policy
                 && (environments.is_empty() || rule.environments.iter().any(|name| environments.contains(name)))
         };
-        if let Some(rule) = self.rules.iter_mut().filter(is_shared).find(|rule| rule.policy != policy) {
-            let first = rule.comments.first().map_or("", String::as_str);
-            let reason = format!("{first} chooses otherwise for the same image in the same environment; only markers tell them apart");
-            let instead = format!("both rules with `paths` of their own: {alike}");
-            return fields.lost("", &reason, &instead);
-        }
-        let reason = "markers are not read: within the environment's paths, every reference to the image is found, marked or not";
-        fields.note("", reason, "give the [[image]] `paths` where that is too much");
-        let known = self.rules.iter_mut().find(|rule| rule.repository == scan.repository && rule.policy == policy);
-        if let Some(first) = known.as_ref().filter(|rule| rule.interval != interval).and_then(|rule| rule.comments.first()) {
-            let reason = format!("{first} is the same rule, so its `interval` is taken");
-            fields.lost("spec.imageRepositoryRef", &reason, "one interval for both");
-        }
-        match known {
-            Some(rule) => {
-                rule.comments.extend(comments);
-                let new = environments.into_iter().filter(|name| !rule.environments.contains(name)).collect::<Vec<_>>();
-                rule.environments.extend(new);
+        match (self.rules.iter().find(is_shared), &marker) {
+            (Some(first), None) => {
+                let reason =
+                    format!("{} chooses otherwise for the same image, and without a namespace no marker is known", first.titles.join(", "));
+                return fields.lost("metadata.namespace", &reason, &alike);
             }
-            None => {
-                let (repository, written) = (scan.repository.clone(), scan.written.to_owned());
-                self.rules.push(Rule { repository, written, policy, interval, environments, comments });
+            (None, None) => {
+                let instead = format!("add marker = \"NAMESPACE:{}\", with the namespace that it is applied to", shown(object.name()));
+                let reason = "without a namespace it is not known what markers say; references are found by their value";
+                fields.note("metadata.namespace", reason, &instead);
             }
+            // As in Flux, only marked values are written.
+            (_, Some(_)) => {}
         }
+        let interval = scan.interval.as_ref().map(|interval| Line::text("interval", interval));
+        let (repository, written) = (scan.repository.clone(), scan.written.to_owned());
+        self.rules.push(Rule { repository, written, marker, policy, interval, environments, titles: vec![object.title()] });
     }
 
     pub(super) fn into_images(self) -> Vec<ImageDraft> {
         let all = self.targets.count();
         let image = |rule: Rule| {
-            let Rule { written, policy, interval, environments, comments, .. } = rule;
+            let Rule { written, marker, policy, interval, environments, titles, .. } = rule;
             let names = (environments.len() < all).then(|| Line::texts("environments", &environments));
-            ImageDraft { repository: written, policy, lines: names.into_iter().chain(interval).collect(), comments }
+            let lines = [marker, names, interval].into_iter().flatten().collect();
+            ImageDraft { repository: written, policy, lines, comments: titles }
         };
         self.rules.into_iter().map(image).collect()
     }

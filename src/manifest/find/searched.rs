@@ -43,6 +43,8 @@ pub(super) fn add(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>, drafts
             repository: finding.repository,
             tag,
             digest,
+            naming: None,
+            marker: None,
             free: Free { tag: None, digest: finding.no_digest.map(Err) },
             locked: lost.then_some(Locked::NotVerbatim),
         });

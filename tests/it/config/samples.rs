@@ -91,7 +91,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
     let files = Files::new();
     let settings = files.load(Path::new("config/tagboat.toml"));
     let file = |name: &str| files.0.path().join(name);
-    assert_eq!(settings.summary(), "8 images, 2 environments, 10 registries, 5 webhooks");
+    assert_eq!(settings.summary(), "9 images, 2 environments, 10 registries, 5 webhooks");
     assert_eq!(settings.http.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(settings.registry.docker_config, Some(file("config.json")));
     assert_eq!((settings.telemetry.format, settings.telemetry.filter.as_str()), (Format::Json, "info,tagboat::registry=debug"));
@@ -161,6 +161,7 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
         [
             "semver ^1.4",
             "update minor",
+            "update minor",
             "numeric ascending",
             "alphabetical ascending",
             "calver YYYY.0M.0D",
@@ -170,7 +171,9 @@ fn every_key_of_the_full_file_arrives_where_it_belongs() {
         ]
     );
     let pins: Vec<bool> = settings.engine.images.iter().map(|image| image.policy.pins()).collect();
-    assert_eq!(pins, [false, true, false, false, false, false, true, false]);
+    assert_eq!(pins, [false, false, true, false, false, false, false, true, false]);
+    let bound = settings.engine.images[1].marker.as_ref().map(|marker| (&*marker.policy, marker.written.as_str()));
+    assert_eq!(bound, Some(("flux-system:web", "ghcr.io/acme/web")));
 }
 
 #[test]

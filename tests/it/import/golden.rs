@@ -39,12 +39,13 @@ fn draft(case: &Path, import: Import) -> Draft {
     Draft { remarks, ..draft }
 }
 
-fn lines(remarks: &[Remark]) -> String {
+fn lines(draft: &Draft) -> String {
     let line = |remark: &Remark| {
         let origin = remark.origin.as_ref().map_or_else(String::new, |origin| format!("{origin}: "));
         format!("{}: {origin}{remark}\n", remark.severity)
     };
-    remarks.iter().map(line).collect()
+    let foreign = import::by_kind(&draft.foreign).into_iter().map(|kind| format!("foreign: {kind}\n"));
+    draft.remarks.iter().map(line).chain(foreign).collect()
 }
 
 #[test]
@@ -55,7 +56,7 @@ fn every_case_comes_out_as_it_should() {
             let name = format!("{tool}/{}", case.file_name().unwrap().to_str().unwrap());
             let draft = import::sound(draft(&case, *import));
             let text = import::write(&draft, tool);
-            for (file, text) in [("tagboat.toml", &text), ("remarks.txt", &lines(&draft.remarks))] {
+            for (file, text) in [("tagboat.toml", &text), ("remarks.txt", &lines(&draft))] {
                 let path = case.join("out").join(file);
                 if std::env::var_os("TAGBOAT_BLESS").is_some() {
                     fs::create_dir_all(case.join("out")).unwrap();
@@ -69,7 +70,7 @@ fn every_case_comes_out_as_it_should() {
                 wrong.push(report.to_string());
             }
             for part in ["planted-", "cGxhbnRlZ"] {
-                assert!(!text.contains(part) && !lines(&draft.remarks).contains(part), "{name} shows a secret:\n{text}");
+                assert!(!text.contains(part) && !lines(&draft).contains(part), "{name} shows a secret:\n{text}");
             }
         }
     }

@@ -142,10 +142,12 @@ fn a_broken_document_does_not_take_its_neighbours_with_it() {
     let (objects, remarks) =
         read("\u{feff}kind: A\n---\nkind: [\n--- # here\nkind: B\n...\n---\n# nothing\n---\n- x\n---\nkind: C", "f.yaml");
     assert_eq!(objects.iter().map(Object::kind).collect::<Vec<_>>(), ["A", "B", "C"]);
-    assert_eq!(remarks.len(), 1);
-    assert_eq!(remarks[0].origin, Some(Origin { file: "f.yaml".to_owned(), document: 2 }));
-    assert_eq!(remarks[0].severity, Severity::Broken);
-    assert!(remarks[0].to_string().starts_with("it cannot be read: "), "{}", remarks[0]);
+    for (remark, document, reason) in [(&remarks[0], 2, "it cannot be read: "), (&remarks[1], 4, "it holds something that is no object")] {
+        assert_eq!(remark.origin, Some(Origin { file: "f.yaml".to_owned(), document }));
+        assert_eq!(remark.severity, Severity::Broken);
+        assert!(remark.to_string().starts_with(reason), "{remark}");
+    }
+    assert_eq!(remarks.len(), 2);
 }
 
 #[test]
@@ -157,9 +159,12 @@ fn directives_comments_and_empty_documents_are_no_objects() {
 
 #[test]
 fn lists_are_unfolded_and_json_is_read() {
-    let (objects, _) =
+    let (objects, remarks) =
         read("{\"kind\": \"List\",\t\"items\": [{\"kind\": \"A\"}, {\"kind\": \"BList\", \"items\": [{\"kind\": \"B\"}, 3]}]}", "x");
     assert_eq!(objects.iter().map(Object::kind).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(remarks.len(), 1, "the number is no object: {remarks:?}");
+    let (objects, remarks) = read("[{\"kind\": \"A\"}, {\"kind\": \"List\", \"items\": []}]", "x");
+    assert_eq!((objects.len(), remarks.len()), (1, 0), "what `jq .items` prints: {remarks:?}");
     let (objects, _) = read("{kind: A, metadata: {labels: {a/b: c}}}", "x");
     assert_eq!(objects[0].text("/metadata/labels/a~1b"), Some("c"));
     assert_eq!(objects[0].labels().get("a/b"), Some(&"c"));
@@ -184,4 +189,24 @@ fn what_stands_twice_is_refused_and_named() {
     let (objects, remarks) = read("kind: A\nkind: B\n", "x");
     assert!(objects.is_empty());
     assert!(remarks[0].reason.contains("the key `kind` stands twice"), "{}", remarks[0].reason);
+}
+
+/// Who may annotate an Application is not to have a file of Tagboat's sent to a registry of theirs.
+#[test]
+fn a_secret_never_becomes_a_path_that_leaves_its_folder() {
+    for (source, file) in [
+        ("secret:a/b#../../../etc/shadow", "/run/secrets/a/b/..-..-..-etc-shadow"),
+        ("secret:a/b#..", "/run/secrets/a/b"),
+        ("secret:../..#x", "/run/secrets/x"),
+        ("pullsecret:../../etc", "/run/secrets/-etc/.dockerconfigjson"),
+    ] {
+        let text = format!(
+            "kind: Application\napiVersion: argoproj.io/v1alpha1\nmetadata:\n  name: x\n  annotations:\n    \
+             argocd-image-updater.argoproj.io/image-list: a=evil.example.com/a\n    argocd-image-updater.argoproj.io/a.pull-secret: '{source}'\n"
+        );
+        let draft = import::sound(import::argocd::import(&read(&text, "x").0));
+        let written = import::write(&draft, "argocd");
+        let auth = written.lines().find(|line| line.starts_with("auth")).unwrap();
+        assert!(auth.contains(&format!("= \"{file}\"")), "{source}: {auth}");
+    }
 }
