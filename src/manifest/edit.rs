@@ -124,12 +124,15 @@ pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     work.run(file).map(|new| new.unwrap_or_else(|| text.to_vec()))
 }
 
+/// What is to become of the scalars of a text, by their nodes.
+type Drafts<'e> = BTreeMap<usize, Draft<'e>>;
+
 /// What is to be done in each of a file's texts.
 struct Work<'e> {
     /// The path of the first edited site, to name the edit by.
     first: &'e str,
     /// By depth and address.
-    layers: BTreeMap<(usize, *const Layer), (&'e Arc<Layer>, BTreeMap<usize, Draft<'e>>)>,
+    layers: BTreeMap<(usize, *const Layer), (&'e Arc<Layer>, Drafts<'e>)>,
 }
 
 impl<'e> Work<'e> {
@@ -156,7 +159,7 @@ impl<'e> Work<'e> {
         Ok(None)
     }
 
-    fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut BTreeMap<usize, Draft<'e>> {
+    fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut Drafts<'e> {
         &mut self.layers.entry((layer.depth(), Arc::as_ptr(layer))).or_insert_with(|| (layer, BTreeMap::new())).1
     }
 }
