@@ -13,6 +13,7 @@
 //! | `layout` | where the bytes of a scalar's value stand in the text |
 //! | `layer` | a text that sites stand in: a file's, or YAML in a scalar of another text |
 //! | `find` | walks the tree; one file a shape |
+//! | `missed` | what looks like a reference and was not taken, for people who ask |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
 //! | `edit`, `quote` | the new bytes |
 //! | `proof` | reads the new text with both parsers |
@@ -22,6 +23,7 @@ mod find;
 mod format;
 mod layer;
 mod layout;
+mod missed;
 mod proof;
 mod quote;
 mod site;
@@ -30,6 +32,7 @@ mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats};
+pub use missed::{Missed, Why, missed};
 pub use site::{Locked, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;

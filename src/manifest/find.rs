@@ -10,6 +10,7 @@ mod fields;
 mod kustomize;
 mod locate;
 mod names;
+mod near;
 mod nested;
 mod scalar;
 mod shared;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 use locate::Part;
+pub(super) use near::{Miss, misses};
 use trail::{Step, Trail};
 
 use super::layer::{Host, Layer};
@@ -279,7 +281,7 @@ fn is_sops(tree: &Tree<'_>) -> bool {
 }
 
 /// Counts lines and columns on the way through a text, so that all positions together cost one pass.
-struct Cursor<'t> {
+pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,
     line: usize,
@@ -287,13 +289,13 @@ struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self { text, at, line: 1, column: 1 }
     }
 
     /// Moves on to an offset behind the last one; lines end as YAML has it, with LF, CR LF or CR.
-    fn advance(&mut self, to: usize) -> (usize, usize) {
+    pub(super) fn advance(&mut self, to: usize) -> (usize, usize) {
         let bytes = self.text.as_bytes();
         while self.at < to.min(bytes.len()) {
             match bytes[self.at] {

@@ -10,7 +10,7 @@ use super::super::tree::{Kind, Tree};
 use super::{Finder, Findings, Inner, shared};
 
 /// How deep texts may lie in texts.
-const MAX_LAYERS: usize = 4;
+pub(super) const MAX_LAYERS: usize = 4;
 
 impl Finder<'_, '_> {
     /// Looks through a block scalar that may hold a watched reference, if it is a YAML collection of its own.
