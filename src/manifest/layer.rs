@@ -43,14 +43,14 @@ impl Layer {
 
 impl Host {
     /// Makes one change of the host's scalar of the changes within its value, which then is `value`; `text` is the text that
-    /// the scalar is in. None if a change does not stand there in one piece.
+    /// the scalar is in. None if a change does not stand there in one piece, or the scalar's style cannot hold it.
     pub(super) fn change(&self, text: &str, changes: &[Change], value: String) -> Option<Change> {
         let Self { scalar, layout, .. } = self;
         let (mut new, mut at) = (String::new(), scalar.span.start);
         for change in changes {
             let span = layout.in_text(&change.span)?;
             new.push_str(text.get(at..span.start)?);
-            new.push_str(&change.text);
+            new.push_str(&layout.spell(&change.text)?);
             at = span.end;
         }
         new.push_str(text.get(at..scalar.span.end)?);

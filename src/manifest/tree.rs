@@ -209,8 +209,9 @@ impl<'t> Tree<'t> {
     pub(super) fn verbatim(&self, node: usize) -> Option<usize> {
         let (value, style) = self.scalar(node)?;
         let span = &self.nodes[node].span;
-        let start = span.start + usize::from(style != ScalarStyle::Plain);
-        (self.text.get(start..start + value.len()) == Some(value) && start + value.len() <= span.end).then_some(start)
+        let quote = usize::from(style != ScalarStyle::Plain);
+        let start = span.start + quote;
+        (span.len() == value.len() + 2 * quote && self.text.get(start..start + value.len()) == Some(value)).then_some(start)
     }
 
     /// Says whether a scalar's value is not what stands in the text.

@@ -118,7 +118,7 @@ fn many_documents_keys_and_sites_cost_no_more_than_their_length() {
     let one = format!("a: x=ghcr.io/acme/api:1{}", ",ghcr.io/acme/api:1".repeat(2_999));
     assert_eq!(api_sites(&one).len(), 3000);
     let folded = format!("a: \"\\x41 x=ghcr.io/acme/api:1{}\"", " y=ghcr.io/acme/api:1".repeat(2_999));
-    assert!(api_sites(&folded).iter().all(|site| site.locked.is_some()));
+    assert_eq!(api_sites(&folded).iter().filter(|site| site.locked.is_none()).count(), 3000);
 }
 
 #[test]

@@ -44,7 +44,6 @@ fn what_is_no_site() {
         "ghcr.io/acme/api:1: key\n",
         "? ghcr.io/acme/api:1\n: key\n",
         "# ghcr.io/acme/api:1\na: b\n",
-        "data: |\n  image: ghcr.io/acme/api:1\n",
         "image: >-\n  ghcr.io/acme/api:1\n",
         "url: https://ghcr.io/acme/api:1\n",
         "command: docker run ghcr.io/acme/api:1\n",
@@ -336,9 +335,8 @@ fn what_must_not_be_edited_is_reported_locked() {
     finds("i: {repository: x/y, repository: ghcr.io/acme/api, tag: 1}", &["1:57 split i.tag 1 DuplicateKey"]);
     finds("i: {repository: ghcr.io/acme/api, tag: 1, tag: 2}", &["1:40 split i.tag 1 DuplicateKey", "1:48 split i.tag 2 DuplicateKey"]);
     finds("<<: {}\n<<: {}\nimage: ghcr.io/acme/api:1\n", &["3:8 scalar image 1"]);
-    finds("i: \"ghcr.io/acme/api:\\\n  1\"\n", &["1:4 scalar i 1 NotVerbatim"]);
-    finds("i: \"ghcr.io\\x2facme/api:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
-    finds("i: \"ghcr.io/acme/\\x61pi:1\"\nother: api\n", &["1:4 scalar i 1 NotVerbatim"]);
+    finds("i: \"ghcr.io/acme/api:1\\\n  .4\"\n", &["1:5 scalar i 1.4 NotVerbatim"]);
+    finds("i: \"ghcr.io/acme/api:\\x31\"\nother: api\n", &["1:5 scalar i 1 NotVerbatim"]);
     finds("{repository: ghcr.io/acme/api, tag: '${TAG}'}", &["1:38 split tag - Malformed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!float 1.10}", &["1:45 split tag 1.10 Typed"]);
     finds("{repository: ghcr.io/acme/api, tag: !!str 1.10}", &["1:43 split tag 1.10"]);
