@@ -14,6 +14,7 @@
 //! | `layer` | a text that sites stand in: a file's, or YAML in a scalar of another text |
 //! | `find` | walks the tree; one file a shape |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
+//! | `saved` | what is kept of a site over a restart |
 //! | `edit`, `quote` | the new bytes |
 //! | `proof` | reads the new text with both parsers |
 
@@ -24,12 +25,14 @@ mod layer;
 mod layout;
 mod proof;
 mod quote;
+mod saved;
 mod site;
 mod tree;
 mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats};
+pub use saved::{SCANNER, SavedSite};
 pub use site::{Locked, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;
