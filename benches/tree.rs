@@ -11,7 +11,6 @@ mod measure;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -115,7 +114,7 @@ struct World<'a> {
 impl World<'_> {
     fn measure(&self) {
         let config = self.config();
-        let policy = Policy::new(&policy::Config::default()).unwrap();
+        let policy = Policy::new(policy::Config::default()).unwrap();
         let image = ImageRule {
             repository: RepositoryPattern::parse(WATCHED).unwrap(),
             policy,
