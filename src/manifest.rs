@@ -15,6 +15,7 @@
 //! | `find` | walks the tree; one file a shape |
 //! | `missed` | what looks like a reference and was not taken, for people who ask |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
+//! | `saved` | what is kept of a site over a restart |
 //! | `edit`, `quote` | the new bytes |
 //! | `proof` | reads the new text with both parsers |
 
@@ -26,6 +27,7 @@ mod layout;
 mod missed;
 mod proof;
 mod quote;
+mod saved;
 mod site;
 mod tree;
 mod watch;
@@ -33,6 +35,7 @@ mod watch;
 pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats};
 pub use missed::{Missed, Why, missed};
+pub use saved::{SCANNER, SavedSite};
 pub use site::{Locked, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::Watch;

@@ -1,7 +1,12 @@
 //! How a file is read, by its path.
 
+use serde::{Deserialize, Serialize};
+
+use super::watch::fnv1a;
+
 /// How a file is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Format {
     /// As YAML, of which JSON is a part.
@@ -13,6 +18,13 @@ pub enum Format {
 pub struct Formats {}
 
 impl Formats {
+    /// Returns a number that is the same for the same settings in whatever process: a key for caches of scans.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        // All that is set shows here.
+        fnv1a([format!("{self:?}").as_str()].into_iter())
+    }
+
     /// Returns how a file is read; none if it holds no references.
     #[must_use]
     pub fn of(&self, path: &str) -> Option<Format> {

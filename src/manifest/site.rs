@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::layer::Layer;
 use crate::image::{Digest, Repository, Tag};
 
 /// How a reference stands in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Shape {
@@ -95,7 +95,8 @@ impl Serialize for Site {
 }
 
 /// Why a site cannot be edited. Reads on from "1.4.2 is due, but …".
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Locked {
     /// The file carries a checksum over its values.
@@ -117,6 +118,7 @@ pub enum Locked {
     #[error("an anchor shares its tag or digest with {with}, which would move along")]
     Shared {
         /// The repository of the other reference; one of them, if there are several.
+        #[serde(with = "super::saved::text")]
         with: Repository,
     },
 }

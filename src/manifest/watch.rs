@@ -116,7 +116,7 @@ impl Watch {
 }
 
 /// Hashes words with FNV-1a (64 bits), which is the same everywhere and for ever, as the standard library's hasher is not.
-fn fnv1a<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
+pub(super) fn fnv1a<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
