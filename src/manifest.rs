@@ -36,9 +36,9 @@ pub use edit::{Edit, EditError, Unproved, apply};
 pub use format::{Format, Formats};
 pub use missed::{Missed, Why, missed};
 pub use saved::{SCANNER, SavedSite};
-pub use site::{Locked, Shape, Site};
+pub use site::{Locked, Marker, Shape, Site};
 pub use tree::{MAX_BYTES, Unreadable};
-pub use watch::Watch;
+pub use watch::{Named, Watch};
 
 /// Finds the sites of watched references in a text, in the order of their bytes.
 ///

@@ -32,6 +32,8 @@ use kept::Kept;
 use part::{Builder, Part};
 use scanned::Scanned;
 
+pub(super) use scanned::is_lfs_pointer;
+
 pub use skip::{Skip, SkipReason};
 
 /// Files larger than this are not read: no manifest that people review is as large.
@@ -78,14 +80,14 @@ impl Tree {
 
 /// What is looked at: some of an environment's files.
 #[derive(Clone, Copy)]
-struct View<'a> {
-    environment: &'a EnvironmentConfig,
-    rules: &'a Rules,
+pub(super) struct View<'a> {
+    pub(super) environment: &'a EnvironmentConfig,
+    pub(super) rules: &'a Rules,
 }
 
 impl View<'_> {
     /// Says whether something in the tree is read, or named as what is not.
-    fn wants(self, path: &str, entry: &Entry) -> bool {
+    pub(super) fn wants(self, path: &str, entry: &Entry) -> bool {
         let Self { environment, rules } = self;
         match entry {
             // Whether a manifest in it would be looked at.
@@ -95,7 +97,7 @@ impl View<'_> {
     }
 
     /// Returns how a file that is wanted is read.
-    fn format(self, path: &str) -> Option<Format> {
+    pub(super) fn format(self, path: &str) -> Option<Format> {
         self.environment.formats.of(path)
     }
 }

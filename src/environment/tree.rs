@@ -142,7 +142,7 @@ impl Folder {
     }
 
     /// Visits all kept entries that are no folders, with their paths from here.
-    pub(super) fn each(&self, path: &mut String, visit: &mut dyn FnMut(&str, &Entry)) {
+    pub fn each(&self, path: &mut String, visit: &mut dyn FnMut(&str, &Entry)) {
         let above = path.len();
         for (name, entry) in &self.entries {
             path.push_str(name);

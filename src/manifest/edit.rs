@@ -9,7 +9,7 @@ use granit_parser::ScalarStyle;
 use super::layer::Layer;
 use super::proof::{self, Why};
 use super::quote;
-use super::site::{Bound, Locked, Scalar, Site, Slot};
+use super::site::{Bound, Locked, Naming, Scalar, Site, Slot};
 use crate::error::{Classified, Verdict};
 use crate::image::{Digest, Tag};
 
@@ -43,7 +43,7 @@ pub enum EditError {
         /// Why.
         reason: Locked,
     },
-    /// The site has neither tag nor digest, so there is nothing to replace.
+    /// The site has neither tag nor digest, nor a marker that wants one, so there is nothing to replace.
     #[error("{path} has neither a tag nor a digest to replace")]
     Untagged {
         /// The site.
@@ -187,7 +187,7 @@ fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
     if let Some(reason) = edit.site.locked.clone() {
         return Err(EditError::Locked { path: path(), reason });
     }
-    if edit.site.tag.is_none() && edit.site.digest.is_none() {
+    if edit.site.tag.is_none() && edit.site.digest.is_none() && edit.site.marker.is_none() {
         return Err(EditError::Untagged { path: path() });
     }
     if edit.site.digest.is_some() && edit.digest.is_none() {
@@ -234,6 +234,14 @@ impl<'e> Work<'e> {
         }
         if let (Some(slot), Some(digest)) = (&bound.digest, &edit.digest) {
             pieces.push(Piece { slot, new: digest.to_string(), path: &site.path });
+        }
+        if let Some(Naming { slot, name, whole }) = &bound.naming {
+            let new = match &edit.digest {
+                Some(digest) if *whole => format!("{name}:{}@{digest}", edit.tag),
+                None if *whole => format!("{name}:{}", edit.tag),
+                _ => name.clone(),
+            };
+            pieces.push(Piece { slot, new, path: &site.path });
         }
         for piece in pieces {
             let scalar = &piece.slot.scalar;

@@ -9,6 +9,7 @@ mod charts;
 mod fields;
 mod kustomize;
 mod locate;
+mod markers;
 mod names;
 mod near;
 mod nested;
@@ -28,7 +29,7 @@ use trail::{Step, Trail};
 use super::layer::{Host, Layer};
 use super::layout::Layout;
 use super::proof::Outline;
-use super::site::{Bound, Locked, Scalar, Shape, Site};
+use super::site::{Bound, Locked, Marker, Naming, Scalar, Shape, Site, Slot};
 use super::tree::{Kind, Tree, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -61,6 +62,8 @@ struct Draft {
     repository: Repository,
     tag: Option<Part<Tag>>,
     digest: Option<Part<Digest>>,
+    naming: Option<Naming>,
+    marker: Option<Marker>,
     locked: Option<Locked>,
 }
 
@@ -104,6 +107,9 @@ impl<'w, 't> Finder<'w, 't> {
         for index in 0..self.tree.documents.len() {
             self.trail.enter_document(index);
             self.walk(self.tree.documents[index].root);
+        }
+        if !self.only_pairs {
+            self.markers();
         }
         if self.drafts.len() > MAX_SITES {
             return Err(Unreadable::TooManySites { limit: MAX_SITES });
@@ -171,7 +177,7 @@ impl<'w, 't> Finder<'w, 't> {
             locked = Some(Locked::DuplicateKey);
         }
         let (path, key) = (self.trail.path(), self.trail.key());
-        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, locked });
+        self.drafts.push(Draft { path, key, at, shape, written, repository, tag, digest, naming: None, marker: None, locked });
         for _ in below {
             self.trail.pop();
         }
@@ -195,9 +201,7 @@ struct Inner {
 impl Findings {
     /// Takes the fingerprint of a text with what was found in it.
     fn of(tree: &Tree<'_>, drafts: Vec<Draft>, inner: Vec<Inner>) -> Self {
-        let slots =
-            drafts.iter().flat_map(|draft| [draft.tag.as_ref().map(|part| &part.slot), draft.digest.as_ref().map(|part| &part.slot)]);
-        let edited = slots.flatten().flatten().map(|slot| slot.scalar.node);
+        let edited = drafts.iter().flat_map(Draft::slots).map(|slot| slot.scalar.node);
         let outline = Outline::of(tree, edited.chain(inner.iter().map(|inner| inner.scalar.node)));
         Self { outline, drafts, inner }
     }
@@ -217,6 +221,13 @@ impl Findings {
 }
 
 impl Draft {
+    /// Visits the places that an edit may change.
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let tag = self.tag.as_ref().and_then(|part| part.slot.as_ref());
+        let digest = self.digest.as_ref().and_then(|part| part.slot.as_ref());
+        tag.into_iter().chain(digest).chain(self.naming.as_ref().map(|naming| &naming.slot))
+    }
+
     /// Makes a site that has no line yet.
     fn site(self, layer: &Arc<Layer>) -> Site {
         let (tag, tag_slot) = self.tag.map(|part| (part.value, part.slot)).unzip();
@@ -231,8 +242,14 @@ impl Draft {
             repository: self.repository,
             tag,
             digest,
+            marker: self.marker,
             locked: self.locked,
-            bound: Some(Bound { tag: tag_slot.flatten(), digest: digest_slot.flatten(), layer: Arc::clone(layer) }),
+            bound: Some(Bound {
+                tag: tag_slot.flatten(),
+                digest: digest_slot.flatten(),
+                naming: self.naming,
+                layer: Arc::clone(layer),
+            }),
         }
     }
 }

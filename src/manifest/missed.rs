@@ -7,7 +7,7 @@ use super::find::{self, Cursor, Miss};
 use super::format::Format;
 use super::site::Site;
 use super::tree::Tree;
-use super::watch::Watch;
+use super::watch::{MARKER, Watch};
 
 /// How many are listed of a file; a file of more is no manifest that people wrote.
 pub(super) const MOST: usize = 10_000;
@@ -64,7 +64,7 @@ pub enum Why {
     Listed,
     /// An alias whose anchor was not taken.
     Alias,
-    /// A Flux marker with nothing beside it that was taken.
+    /// A Flux marker that no rule is bound to, with nothing beside it that was taken.
     Marker,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for Why {
             Self::SourceElsewhere => "the chart's repository is an object that is not in this file",
             Self::Listed => "it tells Flux what to list, not what to run",
             Self::Alias => "it is an alias, and its anchor was not taken",
-            Self::Marker => "nothing that was taken stands beside this Flux marker",
+            Self::Marker => "no rule is bound to this Flux marker, and nothing beside it is a reference for sure",
         })
     }
 }
@@ -140,7 +140,6 @@ pub fn missed(text: &[u8], format: Format, watch: &Watch, sites: &[Site]) -> Vec
 
 /// Looks for Flux markers with no site on their line, or on the next one where they stand on a line of their own.
 fn markers(text: &str, sites: &[Site], misses: &mut Vec<Miss>) {
-    const MARKER: &str = "\"$imagepolicy\"";
     if !text.contains(MARKER) {
         return;
     }
@@ -149,7 +148,7 @@ fn markers(text: &str, sites: &[Site], misses: &mut Vec<Miss>) {
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let start = at;
         at += line.len();
-        let Some(comment) = line.find('#').filter(|&comment| line[comment..].contains(MARKER)) else { continue };
+        let Some(comment) = line.find(MARKER).and_then(|marker| line[..marker].rfind('#')) else { continue };
         let number = index + 1;
         let is_alone = line[..comment].trim().is_empty();
         if lines.contains(&number) || is_alone && lines.contains(&(number + 1)) {

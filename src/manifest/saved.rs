@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::site::{Locked, Shape, Site};
+use super::site::{Locked, Marker, Shape, Site};
 use super::tree::{MAX_BYTES, MAX_MESSAGE, Unreadable};
 use super::watch::Watch;
 use crate::image::{Digest, Repository, Tag};
@@ -49,11 +49,13 @@ pub struct SavedSite {
     digest: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     locked: Option<Locked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marker: Option<Marker>,
 }
 
 impl From<&Site> for SavedSite {
     fn from(site: &Site) -> Self {
-        let Site { path, key, line, column, shape, written, repository, tag, digest, locked, bound: _ } = site;
+        let Site { path, key, line, column, shape, written, repository, tag, digest, locked, marker, bound: _ } = site;
         Self {
             path: path.clone(),
             key: (key != path).then(|| key.clone()),
@@ -65,6 +67,7 @@ impl From<&Site> for SavedSite {
             tag: tag.as_ref().map(ToString::to_string),
             digest: digest.as_ref().map(ToString::to_string),
             locked: locked.clone(),
+            marker: marker.clone(),
         }
     }
 }
@@ -74,15 +77,16 @@ impl SavedSite {
     /// `watch` could have made it.
     #[must_use]
     pub fn restore(self, watch: &Watch) -> Option<Site> {
-        let Self { path, key, line, column, shape, written, repository, tag, digest, locked } = self;
+        let Self { path, key, line, column, shape, written, repository, tag, digest, locked, marker } = self;
         let key = key.unwrap_or_else(|| path.clone());
         let tag = tag.map(|tag| Tag::parse(&tag)).transpose().ok()?;
         let digest = digest.map(|digest| Digest::parse(&digest)).transpose().ok()?;
         let is_clean = |text: &String| text.len() <= MAX_BYTES && !text.chars().any(char::is_control);
         let is_sound = [&path, &key, &written].into_iter().all(is_clean) && !key.contains(char::is_whitespace);
         let is_placed = (1..=MAX_BYTES + 1).contains(&line) && (1..=MAX_BYTES + 1).contains(&column);
-        let site = Site { path, key, line, column, shape, written, repository, tag, digest, locked, bound: None };
-        (is_sound && is_placed && watch.covers(&site.repository)).then_some(site)
+        let site = Site { path, key, line, column, shape, written, repository, tag, digest, locked, marker, bound: None };
+        let is_bound = site.marker.as_ref().is_none_or(|marker| watch.policy(&marker.policy).is_some());
+        (is_sound && is_placed && is_bound && watch.covers(&site.repository)).then_some(site)
     }
 }
 
@@ -100,8 +104,8 @@ impl Site {
     }
 
     fn tells(&self) -> impl PartialEq + use<'_> {
-        let Self { path, key, line, column, shape, written, repository, tag, digest, locked, bound: _ } = self;
-        ((key, path, line, column, shape), (written, repository, tag, digest, locked))
+        let Self { path, key, line, column, shape, written, repository, tag, digest, locked, marker, bound: _ } = self;
+        ((key, path, line, column, shape), (written, repository, tag, digest, locked, marker))
     }
 }
 

@@ -29,6 +29,19 @@ pub enum Shape {
     Chart,
     /// Another artifact's `oci://` URL and tag.
     Artifact,
+    /// A value that only a marker makes a site.
+    Marker,
+}
+
+/// What Flux's markers (`# {"$imagepolicy": "namespace:name"}`) say of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Marker {
+    /// The policy: `namespace:name`. The site's repository is the one that this policy is about.
+    pub policy: Arc<str>,
+    /// Whether the marker is for a whole reference, and not only for parts of it that are named behind the policy (`:tag`).
+    pub whole: bool,
+    /// Whether another repository stands there, whose name an edit replaces.
+    pub misnamed: bool,
 }
 
 impl fmt::Display for Shape {
@@ -41,6 +54,7 @@ impl fmt::Display for Shape {
             Self::Parameters => "parameters",
             Self::Chart => "chart",
             Self::Artifact => "artifact",
+            Self::Marker => "marker",
         })
     }
 }
@@ -70,6 +84,8 @@ pub struct Site {
     pub tag: Option<Tag>,
     /// The digest, if there is one.
     pub digest: Option<Digest>,
+    /// What its markers say, if they name a policy that is bound to a rule.
+    pub marker: Option<Marker>,
     /// Why it cannot be edited, if so.
     pub locked: Option<Locked>,
     /// Where the bytes are; none if the site was kept over a restart, and the text is to be scanned again before an edit.
@@ -79,7 +95,7 @@ pub struct Site {
 impl Serialize for Site {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Site", 10)?;
+        let mut fields = serializer.serialize_struct("Site", 11)?;
         fields.serialize_field("path", &self.path)?;
         fields.serialize_field("key", &self.key)?;
         fields.serialize_field("line", &self.line)?;
@@ -89,6 +105,7 @@ impl Serialize for Site {
         fields.serialize_field("repository", &self.repository.to_string())?;
         fields.serialize_field("tag", &self.tag.as_ref().map(Tag::as_str))?;
         fields.serialize_field("digest", &self.digest.as_ref().map(Digest::as_str))?;
+        fields.serialize_field("marker", &self.marker.as_ref().map(|marker| &marker.policy))?;
         fields.serialize_field("locked", &self.locked.as_ref().map(ToString::to_string))?;
         fields.end()
     }
@@ -121,6 +138,15 @@ pub enum Locked {
         #[serde(with = "super::saved::text")]
         with: Repository,
     },
+    /// Several values, or none, may be what a marker is for.
+    #[error("it is not clear which value its marker is for; put the marker behind the value, with no other value on the line")]
+    Unclear,
+    /// Markers of several policies, or for several parts, stand at one value.
+    #[error("its markers contradict each other")]
+    Contested,
+    /// The value is something else than its marker is for.
+    #[error("what stands there is not what its marker is for")]
+    Mismarked,
 }
 
 /// What ties a site to the text that it was found in.
@@ -128,8 +154,19 @@ pub enum Locked {
 pub(super) struct Bound {
     pub(super) tag: Option<Slot>,
     pub(super) digest: Option<Slot>,
+    /// A name to write, as a marker wants it.
+    pub(super) naming: Option<Naming>,
     /// The text that the slots are in.
     pub(super) layer: Arc<Layer>,
+}
+
+/// A place that gets the name of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Naming {
+    pub(super) slot: Slot,
+    pub(super) name: String,
+    /// Whether the slot gets the tag, and the digest if there is one, behind the name.
+    pub(super) whole: bool,
 }
 
 /// The bytes of a tag or a digest within a scalar.

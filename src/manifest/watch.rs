@@ -1,6 +1,7 @@
-//! The watched repositories, and the byte search that spares most files the parser.
+//! The watched repositories and bound markers, and the byte search that spares most files the parser.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
@@ -12,7 +13,40 @@ pub struct Watch {
     wanted: Wanted,
     /// Finds the patterns' literals; none if some pattern has no literal, so that any text may match.
     screen: Option<AhoCorasick>,
+    /// None if no marker is bound.
+    markers: Option<Arc<Markers>>,
     fingerprint: u64,
+}
+
+/// A repository under the name that is written for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The repository.
+    pub repository: Repository,
+    /// Its name as the policy file writes it: `nginx` or `docker.io/library/nginx`.
+    pub written: String,
+}
+
+/// The word that every Flux marker holds.
+pub(super) const MARKER: &str = "$imagepolicy";
+
+/// The policies that markers may name.
+#[derive(Debug)]
+struct Markers {
+    /// By `namespace:name`.
+    bound: BTreeMap<Arc<str>, Named>,
+    /// Finds [`MARKER`], which few files hold; none only if there is no memory for it.
+    word: Option<AhoCorasick>,
+    /// Finds the policies' names.
+    names: Option<AhoCorasick>,
+}
+
+impl Markers {
+    /// Says whether a text may hold a bound marker.
+    fn may_stand_in(&self, text: &[u8]) -> bool {
+        let found = |search: &Option<AhoCorasick>| search.as_ref().is_none_or(|search| search.is_match(text));
+        found(&self.word) && found(&self.names)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -36,9 +70,7 @@ impl Watch {
     /// Looks for the repositories that any of these patterns covers.
     #[must_use]
     pub fn new(patterns: &[RepositoryPattern]) -> Self {
-        let literals: Option<BTreeSet<&str>> = patterns.iter().map(RepositoryPattern::literal).collect();
-        // Building fails only for automata of several gigabytes; searching without one is slower and just as right.
-        let screen = literals.and_then(|literals| AhoCorasick::new(literals).ok());
+        let screen = screen(patterns.iter().map(RepositoryPattern::literal));
         let names: BTreeSet<String> = patterns.iter().map(ToString::to_string).collect();
         let fingerprint = fnv1a(names.iter().map(String::as_str));
         let mut sorted = Patterns::default();
@@ -50,7 +82,26 @@ impl Watch {
                 RepositoryPattern::Many { .. } => sorted.others.push(pattern.clone()),
             }
         }
-        Self { wanted: Wanted::Some(sorted), screen, fingerprint }
+        Self { wanted: Wanted::Some(sorted), screen, markers: None, fingerprint }
+    }
+
+    /// Looks for the values, too, that Flux's markers of these policies (`namespace:name`) stand at, whatever they are now.
+    #[must_use]
+    pub fn with_markers(mut self, bound: BTreeMap<Arc<str>, Named>) -> Self {
+        if bound.is_empty() {
+            return self;
+        }
+        if let Wanted::Some(patterns) = &mut self.wanted {
+            patterns.ones.extend(bound.values().map(|named| named.repository.clone()));
+            let ones: Vec<RepositoryPattern> = patterns.ones.iter().cloned().map(RepositoryPattern::One).collect();
+            self.screen = screen(ones.iter().chain(&patterns.others).map(RepositoryPattern::literal));
+        }
+        let number = self.fingerprint.to_string();
+        let words = bound.iter().flat_map(|(policy, named)| [&**policy, &*named.written]);
+        self.fingerprint = fnv1a([number.as_str()].into_iter().chain(words));
+        let names = AhoCorasick::new(bound.keys().map(|policy| policy.as_bytes())).ok();
+        self.markers = Some(Arc::new(Markers { bound, word: AhoCorasick::new([MARKER]).ok(), names }));
+        self
     }
 
     /// Looks for every reference that is one for sure.
@@ -65,18 +116,32 @@ impl Watch {
     ///   `name` beside `tag` counts only below a key named as above, or with a host; `repo` only below such a key.
     #[must_use]
     pub fn everything() -> Self {
-        Self { wanted: Wanted::Everything, screen: None, fingerprint: 0 }
+        Self { wanted: Wanted::Everything, screen: None, markers: None, fingerprint: 0 }
     }
 
     /// Looks for whatever would be found if its repository were watched.
     pub(super) fn any() -> Self {
-        Self { wanted: Wanted::Any, screen: None, fingerprint: 0 }
+        Self { wanted: Wanted::Any, screen: None, markers: None, fingerprint: 0 }
     }
 
     /// Says whether a text may hold a watched reference; never wrong when it says no, unless a name is written
     /// with escapes in a double-quoted scalar (`"ghcr.io\x2facme/api"`) or split over lines.
     #[must_use]
     pub fn may_hold(&self, text: &[u8]) -> bool {
+        self.may_hold_names(text) || self.may_hold_markers(text)
+    }
+
+    /// Says whether a text may hold a bound marker.
+    pub(super) fn may_hold_markers(&self, text: &[u8]) -> bool {
+        self.markers.as_ref().is_some_and(|markers| markers.may_stand_in(text))
+    }
+
+    /// Returns a policy that markers may name, with the repository that it is about.
+    pub(super) fn policy(&self, name: &str) -> Option<(&Arc<str>, &Named)> {
+        self.markers.as_ref()?.bound.get_key_value(name)
+    }
+
+    fn may_hold_names(&self, text: &[u8]) -> bool {
         match (&self.wanted, &self.screen) {
             (Wanted::Some(Patterns { ones, others }), _) if ones.is_empty() && others.is_empty() => false,
             (_, Some(screen)) => screen.is_match(text),
@@ -115,6 +180,13 @@ impl Watch {
     }
 }
 
+/// Makes the search for the patterns' literals; none if some have none.
+fn screen<'a>(literals: impl Iterator<Item = Option<&'a str>>) -> Option<AhoCorasick> {
+    let literals: Option<BTreeSet<&str>> = literals.collect();
+    // Building fails only for automata of several gigabytes; searching without one is slower and just as right.
+    literals.and_then(|literals| AhoCorasick::new(literals).ok())
+}
+
 /// Hashes words with FNV-1a (64 bits), which is the same everywhere and for ever, as the standard library's hasher is not.
 pub(super) fn fnv1a<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -145,5 +217,28 @@ mod tests {
         assert_eq!(watch(&["a", "b"]).fingerprint(), watch(&["b", "a", "a"]).fingerprint());
         assert_ne!(watch(&["a", "b"]).fingerprint(), watch(&["ab"]).fingerprint());
         assert_ne!(watch(&[]).fingerprint(), Watch::everything().fingerprint());
+    }
+
+    fn marked(policy: &str, repository: &str) -> Watch {
+        let named = Named { repository: Repository::parse(repository).unwrap(), written: repository.to_owned() };
+        watch(&[]).with_markers([(policy.into(), named)].into())
+    }
+
+    #[test]
+    fn a_bound_marker_is_let_through_and_no_other() {
+        let watch = marked("flux-system:api", "ghcr.io/acme/api");
+        assert!(watch.may_hold(br#"tag: 1 # {"$imagepolicy": "flux-system:api:tag"}"#));
+        assert!(!watch.may_hold(br#"tag: 1 # {"$imagepolicy": "flux-system:web:tag"}"#));
+        assert!(!watch.may_hold(b"tag: 1 # flux-system"), "no marker at all");
+        assert!(watch.may_hold(b"image: ghcr.io/acme/api:1"), "what goes without is found, to be shown");
+    }
+
+    #[test]
+    fn a_fingerprint_covers_markers() {
+        let one = marked("a:b", "ghcr.io/acme/api").fingerprint();
+        assert_eq!(one, marked("a:b", "ghcr.io/acme/api").fingerprint());
+        for other in [marked("a:c", "ghcr.io/acme/api"), marked("a:b", "ghcr.io/acme/web"), watch(&["ghcr.io/acme/api"])] {
+            assert_ne!(one, other.fingerprint());
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod edits;
 mod golden;
 mod hostile;
+mod markers;
 mod properties;
 mod shapes;
 

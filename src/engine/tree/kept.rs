@@ -189,7 +189,12 @@ impl Line {
                     SkipReason::TooLarge | SkipReason::LfsPointer => true,
                     SkipReason::Unreadable(reason) => reason.is_sound(),
                     // These are not said of a blob.
-                    SkipReason::Encrypted | SkipReason::Link | SkipReason::Submodule | SkipReason::Odd => false,
+                    SkipReason::Encrypted
+                    | SkipReason::Link
+                    | SkipReason::Submodule
+                    | SkipReason::NotRegular
+                    | SkipReason::Unopened(_)
+                    | SkipReason::Odd => false,
                 };
                 let blob = BlobId::parse(&blob).filter(|_| is_sound);
                 scanned.extend(blob.map(|blob| ((blob, format), Scanned::Skipped(reason))));

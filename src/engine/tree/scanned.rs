@@ -43,7 +43,7 @@ impl Scanned {
 }
 
 /// Says whether a text is what Git LFS leaves in the repository: a few lines, whose first is always the same.
-fn is_lfs_pointer(text: &[u8]) -> bool {
+pub(in super::super) fn is_lfs_pointer(text: &[u8]) -> bool {
     const VERSION: &[u8] = b"version https://git-lfs.github.com/spec/v1";
     /// By its specification.
     const LONGEST: usize = 1024;

@@ -36,6 +36,12 @@ pub enum SkipReason {
     /// It is a repository of its own.
     #[error("it is a submodule, and so part of another repository")]
     Submodule,
+    /// It is a pipe, a socket or a device.
+    #[error("it is no regular file")]
+    NotRegular,
+    /// The operating system does not let it be read: why.
+    #[error("it cannot be opened: {0}")]
+    Unopened(String),
     /// Git itself would not check it out.
     #[error("its name or mode is none that Git checks out")]
     Odd,
@@ -52,6 +58,8 @@ impl SkipReason {
             Self::Encrypted => "encrypted",
             Self::Link => "link",
             Self::Submodule => "submodule",
+            Self::NotRegular => "not-regular",
+            Self::Unopened(_) => "unopened",
             Self::Odd => "odd",
         }
     }

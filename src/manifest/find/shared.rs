@@ -18,7 +18,7 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
         let next = anchored.partition_point(|nodes| nodes.end <= slot.scalar.node);
         anchored.get(next).is_some_and(|nodes| nodes.contains(&slot.scalar.node))
     };
-    if !drafts.iter().flat_map(slots).any(is_anchored) {
+    if !drafts.iter().flat_map(Draft::slots).any(is_anchored) {
         return Ok(());
     }
     // Only split forms reach their tag through an alias; those of all repositories are looked for.
@@ -31,7 +31,7 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
     let mut users: BTreeMap<usize, Vec<Repository>> = BTreeMap::new();
     for other in drafts.iter().chain(&others) {
         let repository = watched.get(other.path.as_str()).copied().unwrap_or(&other.repository);
-        for slot in slots(other) {
+        for slot in other.slots() {
             let users = users.entry(slot.in_text.start).or_default();
             // Two tell that a slot is shared.
             if users.len() < 2 && !users.contains(repository) {
@@ -40,17 +40,12 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
         }
     }
     for draft in drafts {
-        let other = slots(draft).filter_map(|slot| users.get(&slot.in_text.start)).flatten().find(|&user| *user != draft.repository);
+        let other = draft.slots().filter_map(|slot| users.get(&slot.in_text.start)).flatten().find(|&user| *user != draft.repository);
         if let Some(with) = other.cloned() {
             draft.locked.get_or_insert(Locked::Shared { with });
         }
     }
     Ok(())
-}
-
-fn slots(draft: &Draft) -> impl Iterator<Item = &Slot> {
-    let tag = draft.tag.as_ref().and_then(|part| part.slot.as_ref());
-    tag.into_iter().chain(draft.digest.as_ref().and_then(|part| part.slot.as_ref()))
 }
 
 /// Returns the nodes that an alias leads to, with all below them, as ranges in order that do not overlap.

@@ -172,7 +172,7 @@ impl Finder<'_, '_> {
     }
 
     /// Reads a scalar, or the anchor of an alias, as `tag`, `tag@digest` or a digest.
-    fn parts(&self, node: usize, is_digest: bool) -> Parts {
+    pub(super) fn parts(&self, node: usize, is_digest: bool) -> Parts {
         let node = self.tree.resolve(node);
         let mut parts = Parts {
             is_digest,
@@ -212,13 +212,13 @@ fn names_registry(key: &str) -> bool {
 }
 
 /// What a scalar of a split form holds.
-struct Parts {
+pub(super) struct Parts {
     /// Whether it stands for a digest, not for a tag.
-    is_digest: bool,
-    written: String,
-    tag: Option<Part<Tag>>,
-    digest: Option<Part<Digest>>,
-    locked: Option<Locked>,
-    malformed: bool,
-    at: usize,
+    pub(super) is_digest: bool,
+    pub(super) written: String,
+    pub(super) tag: Option<Part<Tag>>,
+    pub(super) digest: Option<Part<Digest>>,
+    pub(super) locked: Option<Locked>,
+    pub(super) malformed: bool,
+    pub(super) at: usize,
 }

@@ -1,0 +1,259 @@
+//! Flux's markers: where they count, which value they are for, and what an edit writes there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tagboat::image::{Repository, RepositoryPattern, Tag};
+use tagboat::manifest::{Edit, Format, Named, Site, Watch, apply, scan};
+
+use super::{describe, digest};
+
+/// Binds `flux-system:api` and `flux-system:web`, and watches `ghcr.io/acme/db` without a marker.
+fn marked() -> Watch {
+    let named = |name: &str| Named { repository: Repository::parse(name).unwrap(), written: name.to_owned() };
+    let bound = [("flux-system:api", "ghcr.io/acme/api"), ("flux-system:web", "ghcr.io/acme/web"), ("flux-system:hub", "nginx")];
+    let bound: BTreeMap<Arc<str>, Named> = bound.into_iter().map(|(policy, name)| (policy.into(), named(name))).collect();
+    Watch::new(&[RepositoryPattern::parse("ghcr.io/acme/db").unwrap()]).with_markers(bound)
+}
+
+/// Writes markers out: `<api:tag>` stands for `{"$imagepolicy": "flux-system:api:tag"}`.
+fn spell(text: &str) -> String {
+    let mut spelt = text.to_owned();
+    for policy in ["api", "web", "hub", "other"] {
+        for field in ["", ":tag", ":name", ":digest"] {
+            spelt = spelt.replace(&format!("<{policy}{field}>"), &format!("{{\"$imagepolicy\": \"flux-system:{policy}{field}\"}}"));
+        }
+    }
+    spelt
+}
+
+fn sites(text: &str) -> Vec<Site> {
+    scan(spell(text).as_bytes(), Format::Yaml, &marked()).unwrap()
+}
+
+/// Moves the sites with a marker to `2.0.0`, and those with a digest to another one.
+fn bump(text: &str) -> String {
+    let text = spell(text);
+    let sites = scan(text.as_bytes(), Format::Yaml, &marked()).unwrap();
+    let edits: Vec<Edit<'_>> = sites
+        .iter()
+        .filter(|site| site.locked.is_none() && site.marker.is_some())
+        .map(|site| Edit { site, tag: Tag::parse("2.0.0").unwrap(), digest: site.digest.as_ref().map(|_| digest('b')) })
+        .collect();
+    String::from_utf8(apply(text.as_bytes(), &edits).unwrap()).unwrap()
+}
+
+/// Each row: a text, and what its marked sites become.
+#[track_caller]
+fn writes(rows: &[(&str, &str)]) {
+    for (text, expected) in rows {
+        let new = bump(text);
+        assert_eq!(new, spell(expected), "of:\n{text}\nsites: {:#?}", sites(text).iter().map(describe).collect::<Vec<_>>());
+        assert_eq!(bump(&new), new, "a second time there is nothing to do");
+    }
+}
+
+/// Each row: a text that stays as it is, and why its sites with markers do.
+#[track_caller]
+fn leaves(rows: &[(&str, &[&str])]) {
+    for (text, expected) in rows {
+        let reason = |site: &Site| site.locked.as_ref().map_or_else(|| "free".to_owned(), |locked| format!("{locked:?}"));
+        let found: Vec<String> = sites(text).iter().filter(|site| site.marker.is_some()).map(reason).collect();
+        assert_eq!(found, *expected, "{text}");
+        assert_eq!(bump(text), spell(text));
+    }
+}
+
+#[test]
+fn a_marker_counts_wherever_flux_honours_it() {
+    writes(&[
+        // A value of a mapping, an item of a list, nested, in any style.
+        ("image: ghcr.io/acme/api:1 # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("a:\n- - b: 'ghcr.io/acme/api:1' # <api>\n", "a:\n- - b: 'ghcr.io/acme/api:2.0.0' # <api>\n"),
+        ("- ghcr.io/acme/api:1 # <api>\n- x\n", "- ghcr.io/acme/api:2.0.0 # <api>\n- x\n"),
+        ("tag: 1 # <api:tag>\n", "tag: 2.0.0 # <api:tag>\n"),
+        ("tag: \"1\" # <api:tag>\r\n", "tag: \"2.0.0\" # <api:tag>\r\n"),
+        // With an anchor, which aliases follow.
+        ("a: &a ghcr.io/acme/api:1 # <api>\nb: *a\n", "a: &a ghcr.io/acme/api:2.0.0 # <api>\nb: *a\n"),
+        // A flow mapping with an entry a line.
+        ("i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 1 # <api:tag>\n}\n", "i: {\n  name: ghcr.io/acme/api, # <api:name>\n  tag: 2.0.0 # <api:tag>\n}\n"),
+        // Above an item of a list.
+        ("args:\n# <api>\n- ghcr.io/acme/api:1\n- ghcr.io/acme/api:1\n", "args:\n# <api>\n- ghcr.io/acme/api:2.0.0\n- ghcr.io/acme/api:1\n"),
+        // S3: a name without a tag.
+        ("image: ghcr.io/acme/api # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("image: image # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        // A value that YAML reads as a number.
+        ("tag: 1.20 # <api:tag>\n", "tag: 2.0.0 # <api:tag>\n"),
+        // Extra keys in the marker; several `#`.
+        (
+            "tag: 1 ## {\"$imagepolicy\": \"flux-system:api:tag\", \"x\": \"y\"}\n",
+            "tag: 2.0.0 ## {\"$imagepolicy\": \"flux-system:api:tag\", \"x\": \"y\"}\n",
+        ),
+    ]);
+}
+
+#[test]
+fn a_marker_counts_where_flux_silently_does_nothing() {
+    writes(&[
+        // Behind a flow mapping or sequence on one line.
+        ("i: {repository: ghcr.io/acme/api, tag: 1} # <api:tag>\n", "i: {repository: ghcr.io/acme/api, tag: 2.0.0} # <api:tag>\n"),
+        ("- {name: a, image: ghcr.io/acme/api:1} # <api>\n", "- {name: a, image: ghcr.io/acme/api:2.0.0} # <api>\n"),
+        ("a: [x, ghcr.io/acme/api:1, --y] # <api>\n", "a: [x, ghcr.io/acme/api:2.0.0, --y] # <api>\n"),
+        ("a: [x, --image=ghcr.io/acme/api:1, --y] # <api>\n", "a: [x, --image=ghcr.io/acme/api:2.0.0, --y] # <api>\n"),
+        ("{name: image.tag, value: '1'} # <api:tag>\n", "{name: image.tag, value: '2.0.0'} # <api:tag>\n"),
+        // Above an entry.
+        ("# <api>\nimage: ghcr.io/acme/api:1\n", "# <api>\nimage: ghcr.io/acme/api:2.0.0\n"),
+        ("a:\n  # why\n  # <api:tag>\n  # more\n  tag: 1\n", "a:\n  # why\n  # <api:tag>\n  # more\n  tag: 2.0.0\n"),
+        ("c:\n# <api>\n- name: x\n  image: ghcr.io/acme/api:1\n", "c:\n# <api>\n- name: x\n  image: ghcr.io/acme/api:2.0.0\n"),
+        // On the line of a key whose value is on the next.
+        ("image: # <api>\n  ghcr.io/acme/api:1\n", "image: # <api>\n  ghcr.io/acme/api:2.0.0\n"),
+        ("image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 1\n", "image: # <api:tag>\n  repository: ghcr.io/acme/api\n  tag: 2.0.0\n"),
+        // At an alias.
+        ("a: &a 1\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n", "a: &a 2.0.0\nb: {repository: ghcr.io/acme/api}\nc:\n  tag: *a # <api:tag>\n"),
+        // With other text, in single quotes, and several at once.
+        ("image: ghcr.io/acme/api:1 # keep: <api> thanks\n", "image: ghcr.io/acme/api:2.0.0 # keep: <api> thanks\n"),
+        ("image: ghcr.io/acme/api:1 # {'$imagepolicy': 'flux-system:api'}\n", "image: ghcr.io/acme/api:2.0.0 # {'$imagepolicy': 'flux-system:api'}\n"),
+        ("{name: nginx, newName: old/api, newTag: 1} # <api:name> <api:tag>\n", "{name: nginx, newName: ghcr.io/acme/api, newTag: 2.0.0} # <api:name> <api:tag>\n"),
+        ("image: ghcr.io/acme/api:1 # <other> <api>\n", "image: ghcr.io/acme/api:2.0.0 # <other> <api>\n"),
+        // In a file with a directive.
+        ("%YAML 1.2\n---\ntag: 1 # <api:tag>\n", "%YAML 1.2\n---\ntag: 2.0.0 # <api:tag>\n"),
+        // An empty value in quotes.
+        ("tag: \"\" # <api:tag>\n", "tag: \"2.0.0\" # <api:tag>\n"),
+    ]);
+}
+
+#[test]
+fn parts_in_one_mapping_are_one_site() {
+    let (old, new) = (digest('a'), digest('b'));
+    let entry = |name: &str, tag: &str, digest: &str| {
+        format!("images:\n- name: x\n  newName: {name} # <api:name>\n  newTag: {tag} # <api:tag>\n  digest: {digest} # <api:digest>\n")
+    };
+    for name in ["ghcr.io/acme/api", "ghcr.io/old/api", "ghcr.io/acme/db"] {
+        let text = entry(name, "1.0.0", old.as_str());
+        assert_eq!(sites(&text).len(), 1, "{name}");
+        assert_eq!(bump(&text), spell(&entry("ghcr.io/acme/api", "2.0.0", new.as_str())));
+    }
+    // A digest under a name of its own is kept in step.
+    let split = |tag: &str, digest: &str| format!("repository: ghcr.io/acme/api\ntag: {tag} # <api:tag>\nsha: {digest} # <api:digest>\n");
+    assert_eq!(sites(&split("1", old.as_str())).len(), 1);
+    assert_eq!(bump(&split("1", old.as_str())), spell(&split("2.0.0", new.as_str())));
+    // Alone, a digest is a site without a tag.
+    let alone = |digest: &str| format!("sha: {digest} # <api:digest>\n");
+    assert_eq!(bump(&alone(old.as_str())), spell(&alone(new.as_str())));
+    // Two tags in one mapping are two sites.
+    writes(&[("initTag: 1 # <api:tag>\ntag: 1 # <api:tag>\n", "initTag: 2.0.0 # <api:tag>\ntag: 2.0.0 # <api:tag>\n")]);
+}
+
+#[test]
+fn the_name_of_another_repository_is_replaced_and_that_of_its_own_stays_as_written() {
+    writes(&[
+        ("image: ghcr.io/old/api:1 # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("image: ghcr.io/acme/db:1 # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("image: docker.io/library/nginx:1 # <hub>\n", "image: docker.io/library/nginx:2.0.0 # <hub>\n"),
+        ("image: docker.io/library/nginx # <hub>\n", "image: docker.io/library/nginx:2.0.0 # <hub>\n"),
+        ("image: ghcr.io/nginx:1 # <hub>\n", "image: nginx:2.0.0 # <hub>\n"),
+        ("repository: docker.io/library/nginx # <hub:name>\n", "repository: docker.io/library/nginx # <hub:name>\n"),
+        ("repository: old # <api:name>\n", "repository: ghcr.io/acme/api # <api:name>\n"),
+        // Beside the name of a mirror the marked tag follows its policy, as in Flux.
+        ("repository: mirror.local/api\ntag: 1 # <api:tag>\n", "repository: mirror.local/api\ntag: 2.0.0 # <api:tag>\n"),
+        ("repository: ghcr.io/acme/db\ntag: 1 # <api:tag>\n", "repository: ghcr.io/acme/db\ntag: 2.0.0 # <api:tag>\n"),
+    ]);
+    let named = |text: &str| sites(text)[0].marker.as_ref().map(|marker| marker.misnamed);
+    assert_eq!(named("image: ghcr.io/old/api:1 # <api>\n"), Some(true));
+    assert_eq!(named("image: ghcr.io/acme/api:1 # <api>\n"), Some(false));
+    assert_eq!(named("image: ghcr.io/acme/db:1\n"), None);
+}
+
+#[test]
+fn a_digest_beside_a_tag_moves_along() {
+    let (old, new) = (digest('a'), digest('b'));
+    for (text, expected) in [
+        (format!("image: ghcr.io/old/api:1@{old} # <api>\n"), format!("image: ghcr.io/acme/api:2.0.0@{new} # <api>\n")),
+        (format!("image: ghcr.io/acme/api@{old} # <api>\n"), format!("image: ghcr.io/acme/api:2.0.0@{new} # <api>\n")),
+        (format!("tag: 1@{old} # <api:tag>\n"), format!("tag: 2.0.0@{new} # <api:tag>\n")),
+    ] {
+        writes(&[(&text, &expected)]);
+    }
+}
+
+#[test]
+fn what_a_marker_may_not_be_for_is_left_with_a_reason() {
+    leaves(&[
+        // Two values fit, or none.
+        ("a: [ghcr.io/acme/api:1, ghcr.io/acme/api:2] # <api>\n", &["Unclear"]),
+        ("a: [x, y] # <api>\n", &["Unclear"]),
+        ("{tag: 1, initTag: 2} # <api:tag>\n", &["Unclear"]),
+        ("a: {\n  b: c\n} # <api>\n", &["Unclear"]),
+        ("image: # <api>\n  repository: ghcr.io/acme/api\n  tag: 1\n", &["Unclear"]),
+        // Above nothing, or above what it is not as far indented as.
+        ("a: 1\n# <api>\n", &["Unclear"]),
+        ("a:\n  b: 1\n  # <api>\nimage: ghcr.io/acme/api:1\n", &["Unclear"]),
+        ("# <api>\n\nimage: ghcr.io/acme/api:1\n", &["Unclear"]),
+        ("# <api>\n---\nimage: ghcr.io/acme/api:1\n", &["Unclear"]),
+        ("# <api>\nname: web\nimage: ghcr.io/acme/api:1\n", &["Unclear"]),
+        // Not what it says.
+        ("tag: 1.2.3 # <api>\n", &["Mismarked"]),
+        ("image: not an image # <api>\n", &["Mismarked"]),
+        ("tag: ${TAG} # <api:tag>\n", &["Malformed"]),
+        ("name: ghcr.io/acme/api:1 # <api:name>\n", &["Mismarked"]),
+        ("digest: abc # <api:digest>\n", &["Malformed"]),
+        // Markers that contradict each other.
+        ("image: ghcr.io/acme/api:1 # <api> <web>\n", &["Contested"]),
+        ("tag: 1 # <api:tag> <api:digest>\n", &["Contested"]),
+        // Where no value may be changed.
+        ("image: ghcr.io/acme/api:1 # <api>\nsops: {}\n", &["Sops"]),
+        ("tag: 1 # <api:tag>\ntag: 2\n", &["DuplicateKey"]),
+        ("tag: !!float 1.0 # <api:tag>\n", &["Typed"]),
+    ]);
+}
+
+#[test]
+fn a_marker_behind_a_value_counts_for_more_than_one_above() {
+    writes(&[(
+        "# <web>\n- ghcr.io/acme/api:1 # <api>\n",
+        "# <web>\n- ghcr.io/acme/api:2.0.0 # <api>\n",
+    )]);
+}
+
+#[test]
+fn what_is_no_marker_makes_no_site() {
+    leaves(&[
+        // A line that was commented out stays out.
+        ("c:\n#- image: ghcr.io/acme/api:1 # <api>\n- image: ghcr.io/acme/web:1\n", &[]),
+        ("# markers look like <api> here\nimage: ghcr.io/acme/db:1\n", &[]),
+        // No comment.
+        ("a: 'x # <api>'\n", &[]),
+        ("a: 'x\n  # <api>\n  y'\n", &[]),
+        // No policy that is bound; S6 of another namespace, S7 without a marker.
+        ("image: ghcr.io/acme/api:1 # <other>\n", &[]),
+        ("image: ghcr.io/acme/api:1 # {\"$imagepolicy\": \"other:api\"} flux-system:api\n", &[]),
+        ("image: ghcr.io/acme/api:1\nb: 1 # <other:tag> flux-system:api\n", &[]),
+    ]);
+}
+
+#[test]
+fn sites_name_their_policy_and_the_place_of_the_value() {
+    let found: Vec<String> = sites("a:\n- tag: '1' # <api:tag>\n- ghcr.io/acme/api:1 # <api>\n- ghcr.io/acme/db:1\n").iter().map(describe).collect();
+    assert_eq!(
+        found,
+        ["2:9 marker a[0].tag ghcr.io/acme/api 1", "3:3 scalar a[1] ghcr.io/acme/api 1", "4:3 scalar a[2] ghcr.io/acme/db 1"]
+    );
+    let unclear = sites("a: [x, y] # <api>\n");
+    assert_eq!(describe(&unclear[0]), "1:11 marker marker(flux-system:api) ghcr.io/acme/api - Unclear");
+}
+
+#[test]
+fn a_text_of_many_markers_costs_no_more_than_its_length() {
+    let started = std::time::Instant::now();
+    let marker = spell("<api:tag>");
+    let line = format!("a: [{}] # {}\n", "x, ".repeat(100_000), format!("{marker} ").repeat(10_000));
+    let scalar = format!("a: '{}' # {marker}\n", format!("# {marker} ").repeat(50_000));
+    let above = format!("{}tag: 1\n", format!("# {marker}\n").repeat(50_000));
+    let comment = format!("# {}{}\na: 1\n", marker, "{".repeat(1 << 20));
+    for text in [line, scalar, above, comment] {
+        let _ = scan(text.as_bytes(), Format::Yaml, &marked());
+    }
+    let many: String = (0..100_000).map(|index| format!("t{index}: 1 # {marker}\n")).collect();
+    assert!(scan(many.as_bytes(), Format::Yaml, &marked()).is_err(), "more sites than anyone writes");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
