@@ -96,7 +96,7 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Template => "a template or variable stands in it, whose value is known only when it is rendered",
+            Self::Template => "a template or variable stands in it, known only once it is rendered",
             Self::Malformed(reason) => return write!(f, "it is no reference: {reason}"),
             Self::Url => "it is a URL, not a reference",
             Self::Unsure => "it could be something else; it counts once a rule names its repository",
@@ -105,13 +105,13 @@ impl fmt::Display for Why {
             Self::Block => "it stands in a block of text that is no YAML, such as a script",
             Self::NoRepository => "no repository stands beside this tag",
             Self::NoTag => "neither a tag nor a digest stands beside this repository",
-            Self::EmptyTag => "the tag beside it is empty, so that the chart's own default rules",
+            Self::EmptyTag => "the tag beside it is empty and the chart's default rules; `fill = true` writes one",
             Self::Range => "its version is a range, which moves by itself",
             Self::HttpChart => "the chart comes from a repository over HTTP, not from a registry",
             Self::SourceElsewhere => "the chart's repository is an object that is not in this file",
             Self::Listed => "it tells Flux what to list, not what to run",
             Self::Alias => "it is an alias, and its anchor was not taken",
-            Self::Marker => "no rule is bound to this Flux marker, and nothing beside it is a reference for sure",
+            Self::Marker => "no rule is bound to this Flux marker, nor is a sure reference beside it",
         })
     }
 }
@@ -171,3 +171,6 @@ fn clean(text: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

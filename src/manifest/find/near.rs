@@ -102,10 +102,15 @@ impl<'w, 't> Near<'w, 't> {
     fn report(&mut self, node: usize, at: usize, shown: &str, why: Why) {
         let path = self.trail.path();
         if !self.taken.contains(path.as_str()) {
-            let start = self.tree.nodes[node].span.start;
-            let exact = Layout::of(self.tree, node).and_then(|layout| layout.in_text(&(at..at)));
-            self.misses.push(Miss { at: exact.map_or(start, |range| range.start), path, shown: shown.to_owned(), why });
+            let at = self.place(node)(at);
+            self.misses.push(Miss { at, path, shown: shown.to_owned(), why });
         }
+    }
+
+    /// Returns what tells where in the text a place of a scalar's value is: exactly where it can be told, or else where the scalar starts.
+    fn place(&self, node: usize) -> impl Fn(usize) -> usize + use<> {
+        let (layout, start) = (Layout::of(self.tree, node), self.tree.nodes[node].span.start);
+        move |at| layout.as_ref().and_then(|layout| layout.in_text(&(at..at))).map_or(start, |range| range.start)
     }
 
     /// Says whether this is a place that names an image.
@@ -126,6 +131,7 @@ impl<'w, 't> Near<'w, 't> {
         }
         let why = if self.is_named() { self.named(value) } else { self.unnamed(value) };
         match why {
+            Some(Why::Json) => self.report(node, 0, quoted(value, self.watch), Why::Json),
             Some(why) => self.report(node, 0, value, why),
             None => self.within(node, value),
         }
@@ -139,10 +145,8 @@ impl<'w, 't> Near<'w, 't> {
             Err(_) if is_template(value) => Some(Why::Template),
             Err(_) if value.contains("://") => Some(Why::Url),
             Err(_) if is_json(value) => Some(Why::Json),
-            Err(_) if value.contains('=') => None,
-            Err(_) if value.contains(char::is_whitespace) => {
-                words(value).any(|(_, word)| could_be(word, self.watch)).then_some(Why::AmongWords)
-            }
+            // Its words are looked at one by one.
+            Err(_) if value.contains('=') || value.contains(char::is_whitespace) => None,
             // `images` lists pictures, too.
             Err(error) => {
                 let is_plural = self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
@@ -173,7 +177,8 @@ impl<'w, 't> Near<'w, 't> {
             let why = match word.split_once('=') {
                 Some((flag, given)) if names_image(flag) => argument(given),
                 Some(_) => None,
-                None if word.len() < value.len() && could_be(word, self.watch) && !is_bare_word(word) => Some(Why::AmongWords),
+                // Among other words, one without a slash could be anything.
+                None if word.len() < value.len() && word.contains('/') && could_be(word, self.watch) => Some(Why::AmongWords),
                 None => None,
             };
             if let Some(why) = why {
@@ -191,18 +196,17 @@ impl<'w, 't> Near<'w, 't> {
         if let Some(inner) = inner.filter(|tree| tree.documents.iter().any(|document| is_collection(tree, document.root))) {
             let mut near = Near::new(&inner, self.watch, self.taken);
             near.trail.lie_within(&self.trail);
-            let layout = Layout::of(self.tree, node);
-            let start = self.tree.nodes[node].span.start;
-            let outer = |at: usize| layout.as_ref().and_then(|layout| layout.in_text(&(at..at))).map_or(start, |range| range.start);
-            self.misses.extend(near.run().into_iter().map(|miss| Miss { at: outer(miss.at), ..miss }));
+            let place = self.place(node);
+            self.misses.extend(near.run().into_iter().map(|miss| Miss { at: place(miss.at), ..miss }));
             return;
         }
-        let path = self.trail.path();
+        let (path, place) = (self.trail.path(), self.place(node));
         if self.taken.contains(path.as_str()) {
             return;
         }
         for (at, shown, is_templated) in lines(value, self.watch).take(MOST) {
-            self.report(node, at, shown, if is_templated { Why::Template } else { Why::Block });
+            let why = if is_templated { Why::Template } else { Why::Block };
+            self.misses.push(Miss { at: place(at), path: path.clone(), shown: shown.to_owned(), why });
         }
     }
 
@@ -238,14 +242,14 @@ fn argument(given: &str) -> Option<Why> {
     }
 }
 
-/// Says whether a word has no host, so that among others it could be anything.
-fn is_bare_word(word: &str) -> bool {
-    !word.contains('/')
-}
-
 /// Says whether a value is JSON with something in it.
 fn is_json(value: &str) -> bool {
     let value = value.trim();
     let is_enclosed = value.starts_with('{') && value.ends_with('}') || value.starts_with('[') && value.ends_with(']');
     is_enclosed && value.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok()
+}
+
+/// Returns what looks like a reference in JSON, and nothing else of it, as there may be secrets beside it.
+fn quoted<'v>(json: &'v str, watch: &Watch) -> &'v str {
+    json.split('"').find(|text| could_be(text, watch)).unwrap_or("{…}")
 }

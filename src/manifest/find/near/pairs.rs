@@ -84,7 +84,8 @@ impl<'w> Near<'w, '_> {
                 self.pair(repository, field, other);
             } else if self.is_image(&name, fields) && !self.are_taken([Some(field), other]) && self.is_tag(field, name.role) {
                 self.judge(Some(field));
-                self.report_field(field, self.text(field), Why::NoRepository);
+                let text = self.text(field);
+                self.report_field(field, text, if is_template(text) { Why::Template } else { Why::NoRepository });
             }
         }
         self.repositories(fields);
@@ -95,7 +96,7 @@ impl<'w> Near<'w, '_> {
         let text = self.text(repository);
         if let Some(why) = unreadable(text) {
             self.report_field(repository, text, why);
-        } else if self.is_empty(field) && other.is_none_or(|other| self.is_empty(other)) {
+        } else if !text.contains("://") && self.is_empty(field) && other.is_none_or(|other| self.is_empty(other)) {
             self.report_field(repository, text, Why::EmptyTag);
         }
     }
@@ -115,7 +116,7 @@ impl<'w> Near<'w, '_> {
             }
             self.judge(Some(field));
             let text = self.text(field);
-            if !text.is_empty() {
+            if !text.is_empty() && !text.contains("://") {
                 self.report_field(field, text, unreadable(text).unwrap_or(Why::NoTag));
             }
         }
@@ -172,7 +173,7 @@ impl<'w> Near<'w, '_> {
     }
 }
 
-/// Returns why a text is no repository, if so.
+/// Returns why a text is no repository, if so; one at a URL is something else.
 fn unreadable(text: &str) -> Option<Why> {
     match Repository::parse(text) {
         Ok(_) => None,
