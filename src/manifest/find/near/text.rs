@@ -74,7 +74,10 @@ pub(super) fn lines<'t>(text: &'t str, watch: &'t Watch) -> impl Iterator<Item =
         }
         words(line).find_map(|(at, word)| {
             let (skipped, word) = match word.split_once('=') {
-                Some((flag, given)) => (flag.len() + 1, given.trim_matches(['"', '\''])),
+                Some((flag, given)) => {
+                    let unquoted = given.trim_start_matches(['"', '\'']);
+                    (flag.len() + 1 + given.len() - unquoted.len(), unquoted.trim_end_matches(['"', '\'']))
+                }
                 None => (0, word),
             };
             (could_be(word, watch) && (has_host(word) || names_watched(word, watch))).then_some((start + at + skipped, word, false))
