@@ -37,7 +37,7 @@ pub struct Found {
 /// What is said of a rule that covers a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Covering {
-    /// Its repository or pattern, as the policy file writes it.
+    /// Its repository in canonical form, or its pattern as the policy file writes it.
     pub repository: String,
     /// Its policy.
     pub policy: String,

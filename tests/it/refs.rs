@@ -99,17 +99,20 @@ fn what_is_no_file_of_the_tree_is_left_alone_with_its_reason() {
     let run = refs(dir.path(), &[".", "--skipped", "--format", "json"]).done();
     let skipped: Vec<String> =
         lines(&run.stdout).iter().map(|line| format!("{} {}", line["file"].as_str().unwrap(), line["why"].as_str().unwrap())).collect();
-    assert_eq!(skipped, [
-        "folder link",
-        "large.yaml too-large",
-        "latin.yaml unreadable",
-        "lfs.yaml lfs-pointer",
-        "link.yaml link",
-        "module submodule",
-        "pipe.yaml not-regular",
-        "sops.yaml encrypted",
-        "\u{fffd}.yaml odd",
-    ]);
+    assert_eq!(
+        skipped,
+        [
+            "folder link",
+            "large.yaml too-large",
+            "latin.yaml unreadable",
+            "lfs.yaml lfs-pointer",
+            "link.yaml link",
+            "module submodule",
+            "pipe.yaml not-regular",
+            "sops.yaml encrypted",
+            "\u{fffd}.yaml odd",
+        ]
+    );
     let found = lines(&refs(dir.path(), &[".", "--format", "json"]).done().stdout);
     let files: Vec<&str> = found.iter().map(|line| line["file"].as_str().unwrap()).collect();
     assert_eq!(files, ["a.yaml", "sops.yaml", "worktree/a.yaml"]);
@@ -157,7 +160,8 @@ fn a_reader_that_goes_away_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a.yaml"), "- image: nginx:1.27\n".repeat(10_000)).unwrap();
     let mut command = tagboat(Path::new("tagboat.toml"));
-    let mut child = command.env_remove("TAGBOAT_CONFIG").current_dir(dir.path()).args(["refs", "."]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.env_remove("TAGBOAT_CONFIG").current_dir(dir.path()).args(["refs", "."]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -178,6 +182,9 @@ fn an_environment_is_told_with_its_rules_and_what_git_keeps_beside_files() {
     let others = lines(&world.tagboat(&policy, &["refs", "--missed", "--skipped", "--format", "json"]).done().stdout);
     let told: Vec<_> = others.iter().map(|line| format!("{} {} {}", line["kind"], line["file"], line["why"]).replace('"', "")).collect();
     assert_eq!(told, ["missed web.yaml template", "skipped broken.yaml unreadable", "skipped lfs.yaml lfs-pointer"]);
-    let run = world.tagboat(&policy, &["refs"]).done().says("2 references to 2 repositories found, 1 of them watched; 1 not taken, 2 files left alone");
+    let run = world
+        .tagboat(&policy, &["refs"])
+        .done()
+        .says("2 references to 2 repositories found, 1 of them watched; 1 not taken, 2 files left alone");
     assert!(run.stdout.starts_with("environment prod\n"), "{}", run.stdout);
 }

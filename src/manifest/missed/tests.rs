@@ -42,9 +42,10 @@ fn each_reason_is_given_with_its_place() {
         ("x: |\n  image: {{ .Values.image }}\n  {{ end }}\n", &["2:10 template {{ .Values.image }}"]),
         ("x: |\n  a:\n    image: ${I}\n", &["3:12 template ${I}"]),
         ("image: {tag: '1.2'}", &["1:15 no-repository 1.2"]),
-        ("image: {digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000000'}", &[
-            "1:18 no-repository sha256:0000000000000000000000000000000000000000000000000000000000000000",
-        ]),
+        (
+            "image: {digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000000'}",
+            &["1:18 no-repository sha256:0000000000000000000000000000000000000000000000000000000000000000"],
+        ),
         ("apiImageTag: v1", &["1:14 no-repository v1"]),
         ("parameters:\n- {name: image.tag, value: v1}", &["2:28 no-repository v1"]),
         ("image: {repository: acme/api}", &["1:21 no-tag acme/api"]),
@@ -67,7 +68,8 @@ fn each_reason_is_given_with_its_place() {
         ("image: \"{{ a }}\"\n--- \nimage: $(B)", &["1:9 template {{ a }}", "3:8 template $(B)"]),
         ("ä: {image: '${I}'}", &["1:13 template ${I}"]),
     ];
-    let wrong: Vec<_> = cases.iter().map(|(text, wanted)| (text, near(text), wanted)).filter(|(_, found, wanted)| found != *wanted).collect();
+    let wrong: Vec<_> =
+        cases.iter().map(|(text, wanted)| (text, near(text), wanted)).filter(|(_, found, wanted)| found != *wanted).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -83,7 +83,8 @@ impl<'w> Near<'w, '_> {
         let name = entry(tree, source, "name")?;
         let found = tree.documents.iter().take(MAX_SEARCHED).find_map(|document| {
             let root = document.root;
-            let is_it = entry(tree, root, "kind") == Some("HelmRepository") && entry(tree, value(tree, root, "metadata")?, "name") == Some(name);
+            let is_it =
+                entry(tree, root, "kind") == Some("HelmRepository") && entry(tree, value(tree, root, "metadata")?, "name") == Some(name);
             entry(tree, value(tree, root, "spec").filter(|_| is_it)?, "url")
         });
         match found {

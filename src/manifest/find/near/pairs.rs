@@ -36,7 +36,8 @@ impl<'w> Near<'w, '_> {
     fn kustomize(&mut self, fields: &Fields<'w>) -> bool {
         let names = ["newName", "newTag", "digest"];
         let is_entry = names.iter().any(|name| fields.get(name).is_some()) || self.trail.kind() == Some("Kustomization");
-        let Some(name) = fields.own("newName").or_else(|| fields.own("name")).filter(|_| is_entry && self.trail.is_item_of("images")) else {
+        let Some(name) = fields.own("newName").or_else(|| fields.own("name")).filter(|_| is_entry && self.trail.is_item_of("images"))
+        else {
             return false;
         };
         names.iter().chain(&["name"]).for_each(|name| self.judge(fields.own(name)));
@@ -104,7 +105,8 @@ impl<'w> Near<'w, '_> {
     /// Looks at repositories with no place for a tag beside them.
     fn repositories(&mut self, fields: &Fields<'w>) {
         for field in fields.all() {
-            let Some((stem, tag, digest)) = ENDINGS.iter().find_map(|(word, tag, digest)| Some((field.name.strip_suffix(word)?, tag, digest)))
+            let Some((stem, tag, digest)) =
+                ENDINGS.iter().find_map(|(word, tag, digest)| Some((field.name.strip_suffix(word)?, tag, digest)))
             else {
                 continue;
             };
@@ -127,14 +129,17 @@ impl<'w> Near<'w, '_> {
         let has_part = |word| fields.get(&name.with(word)).is_some();
         match name.prefix.strip_suffix('.') {
             Some(prefix) => names_image(prefix),
-            None => name.names_image() || self.trail.nearest_key().is_some_and(names_image) || has_part("registry") || has_part("pullPolicy"),
+            None => {
+                name.names_image() || self.trail.nearest_key().is_some_and(names_image) || has_part("registry") || has_part("pullPolicy")
+            }
         }
     }
 
     /// Says whether a value is a tag or digest, or a template of one.
     fn is_tag(&self, field: &Field<'_>, role: Role) -> bool {
         let text = self.text(field);
-        let parses = || if role == Role::Digest { Digest::parse(text).is_ok() } else { Tag::parse(text.split('@').next().unwrap_or(text)).is_ok() };
+        let parses =
+            || if role == Role::Digest { Digest::parse(text).is_ok() } else { Tag::parse(text.split('@').next().unwrap_or(text)).is_ok() };
         !self.is_empty(field) && (is_template(text) || parses())
     }
 

@@ -111,7 +111,9 @@ mod tests {
         for yes in ["redis:7.2", "acme/web:v1", "redis:7-alpine", "ghcr.io/a/b:1.0", "acme/api:latest"] {
             assert!(could_be(yes, &watch), "{yes}");
         }
-        for no in ["host:8080", "10.0.0.1:1a", "12:30", "sha256:0ab1", "v1:ConfigMap", "system:node", "http://a:1b", "a:b", "default/mysql:3306"] {
+        for no in
+            ["host:8080", "10.0.0.1:1a", "12:30", "sha256:0ab1", "v1:ConfigMap", "system:node", "http://a:1b", "a:b", "default/mysql:3306"]
+        {
             assert!(!could_be(no, &watch), "{no}");
         }
     }
