@@ -244,7 +244,12 @@ impl Draft {
             digest,
             marker: self.marker,
             locked: self.locked,
-            bound: Some(Bound { tag: tag_slot.flatten(), digest: digest_slot.flatten(), naming: self.naming, layer: Arc::clone(layer) }),
+            bound: Some(Bound {
+                tag: tag_slot.flatten(),
+                digest: digest_slot.flatten(),
+                naming: self.naming,
+                layer: Arc::clone(layer),
+            }),
         }
     }
 }

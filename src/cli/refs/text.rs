@@ -7,6 +7,7 @@ use anstyle::Style;
 use super::super::output::{self, ADDED, FAINT, STRONG, WARNING, count};
 use crate::engine::survey::{Covering, Found, NearMiss, Survey};
 use crate::engine::{Skip, SkipReason};
+use crate::image::Tag;
 use crate::manifest::{Site, Unreadable};
 use crate::redact::one_line;
 
@@ -87,7 +88,7 @@ fn print_group(group: &[&Found], has_rules: bool) {
 
 /// Says how many references there are, and with which tags.
 fn amount(group: &[&Found]) -> String {
-    let tags: BTreeSet<&str> = group.iter().filter_map(|found| found.site.tag.as_ref().map(|tag| tag.as_str())).collect();
+    let tags: BTreeSet<&str> = group.iter().filter_map(|found| found.site.tag.as_ref()).map(Tag::as_str).collect();
     let mut named: Vec<&str> = tags.iter().copied().take(MOST_TAGS).collect();
     let more = format!("{} more", tags.len().saturating_sub(MOST_TAGS));
     if tags.len() > MOST_TAGS {
