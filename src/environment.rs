@@ -32,7 +32,8 @@ use crate::shutdown::CancellationToken;
 pub use changeset::{Changeset, Commit};
 pub use error::{Error, Fault, Foreign, GitError};
 pub use paths::{Paths, PatternError};
-pub use snapshot::{File, HistoryEntry, Listing, Skipped, Snapshot};
+pub use snapshot::{File, HistoryEntry, Reads, Snapshot};
+pub use tree::{Entry, Folder};
 pub use url::RemoteUrl;
 
 use fetch::Wanted;
@@ -96,6 +97,20 @@ impl From<Oid> for BlobId {
         let mut bytes = [0; 20];
         bytes.copy_from_slice(id.as_bytes());
         Self(bytes)
+    }
+}
+
+impl BlobId {
+    /// Reads 40 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Oid::from_str(text).ok().filter(|_| text.len() == 40).map(Self::from)
+    }
+
+    /// Returns the id as libgit2 has it.
+    fn oid(self) -> Result<Oid, git2::Error> {
+        let Self(bytes) = self;
+        Oid::from_bytes(&bytes)
     }
 }
 

@@ -15,7 +15,9 @@
 //! | `layout` | where the bytes of a scalar's value stand in the text |
 //! | `layer` | a text that sites stand in: a file's, or YAML in a scalar of another text |
 //! | `find` | walks the tree; one file a shape |
+//! | `missed` | what looks like a reference and was not taken, for people who ask |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
+//! | `saved` | what is kept of a site over a restart |
 //! | `edit`, `quote` | the new bytes |
 //! | `proof` | reads the new text with both parsers |
 
@@ -25,8 +27,10 @@ mod format;
 mod joined;
 mod layer;
 mod layout;
+mod missed;
 mod proof;
 mod quote;
+mod saved;
 mod site;
 mod text;
 mod tree;
@@ -34,7 +38,9 @@ mod variable;
 mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
-pub use format::{Format, Formats, NearMiss};
+pub use format::{Format, Formats};
+pub use missed::{Missed, Why};
+pub use saved::{SCANNER, SavedSite};
 pub use site::{Locked, Marker, NoDigest, Shape, Site};
 pub use text::{MAX_SEARCHES, MissReason, Search, SearchError};
 pub use tree::{MAX_BYTES, Unreadable};

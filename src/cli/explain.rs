@@ -51,7 +51,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
         None => reference.tag().cloned(),
     };
     let rules = settings.as_ref().map(|settings| Rules::new(settings.engine.images.clone(), settings.engine.interval));
-    let rule = rules.as_ref().and_then(|rules| rules.find_anywhere(reference.repository()));
+    let rule = rules.as_ref().and_then(|rules| rules.find_for(reference.repository()));
     let default = Policy::new(policy::Config::default()).map_err(|_| anyhow::anyhow!("the default policy is not well formed"))?;
     let policy = rule.map_or(&default, |rule| &rule.policy);
     let state_dir = settings.as_ref().map(|settings| settings.engine.state_dir.clone());

@@ -1,36 +1,46 @@
-//! `tagboat refs`: every image reference found.
+//! `tagboat refs`: every image reference found, what looks like one and was not taken, and what was left alone.
+
+mod text;
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::output::{ADDED, FAINT, Format, STRONG, WARNING, count, out, print_classified};
+use super::output::{Format, out, print_classified};
 use super::{Exit, quiet_logs};
 use crate::config::Settings;
-use crate::engine::survey::{self, Found, Survey};
+use crate::engine::survey::{self, Found, NearMiss, Survey};
 use crate::engine::{Rules, Skip};
+use crate::manifest::Missed;
 
 /// List every image reference in a directory, or in the environments of the policy file
+///
+/// References are grouped by repository, each with its place as file:line:column. What looks like a reference and was
+/// not taken, and the files that are left alone, are counted by reason below them; --missed and --skipped list them.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// The directory; without it, the environments are fetched
+    /// The directory or file; without it, the environments are fetched
     dir: Option<PathBuf>,
     /// The form of the result; json prints one object a line
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// List the files that could not be read instead
+    /// List what looks like a reference and was not taken instead, with the reason
+    #[arg(long)]
+    missed: bool,
+    /// List the files that are left alone instead, with the reason
     #[arg(long)]
     skipped: bool,
 }
 
 pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result<Exit> {
     quiet_logs("warn")?;
+    let has_rules = settings.is_some();
     let rules = settings.as_ref().map(|settings| Rules::new(settings.engine.images.clone(), settings.engine.interval));
     if let Some(dir) = &args.dir {
         let formats = settings.as_ref().map(|settings| settings.formats().clone()).unwrap_or_default();
         let survey =
             survey::directory(dir, rules.as_ref(), &formats).map_err(|error| anyhow::anyhow!("reading {}: {error}", dir.display()))?;
-        print(args, None, &survey);
+        print(args, None, &survey, has_rules);
         return Ok(Exit::Done);
     }
     let (Some(settings), Some(rules)) = (settings, rules) else {
@@ -40,7 +50,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     let mut exit = Exit::Done;
     for (index, environment) in settings.engine.environments.iter().enumerate() {
         match survey::environment(environment, &clones.path().join(index.to_string()), &rules) {
-            Ok(survey) => print(args, Some(&environment.name), &survey),
+            Ok(survey) => print(args, Some(&environment.name), &survey, has_rules),
             Err(error) => {
                 print_classified(&format!("environment {}", environment.name), &error);
                 exit = Exit::Failed;
@@ -50,68 +60,72 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
     Ok(exit)
 }
 
-fn print(args: &Args, environment: Option<&str>, survey: &Survey) {
-    match (args.skipped, args.format) {
-        (true, _) => survey.skips.iter().for_each(|skip| print_skip(args.format, environment, skip)),
-        (false, Format::Json) => survey.found.iter().for_each(|found| print_json(environment, found)),
-        (false, Format::Text) => print_text(environment, survey),
-    }
-}
-
-fn print_skip(format: Format, environment: Option<&str>, skip: &Skip) {
-    let Skip { file, reason } = skip;
+fn print(args: &Args, environment: Option<&str>, survey: &Survey, has_rules: bool) {
+    let Args { format, missed, skipped, .. } = *args;
     match format {
-        Format::Text => out!("{file}: {reason}"),
-        Format::Json => out!("{}", json!({ "environment": environment, "file": file, "reason": reason.to_string() })),
+        Format::Json => {
+            let sites = survey.found.iter().filter(|_| !missed && !skipped).map(of_site);
+            let missed = survey.missed.iter().filter(|_| missed).map(of_missed);
+            let skipped = survey.skips.iter().filter(|_| skipped).map(of_skip);
+            for mut line in sites.chain(missed).chain(skipped) {
+                if let Some(environment) = environment {
+                    line["environment"] = environment.into();
+                }
+                out!("{line}");
+            }
+        }
+        Format::Text => {
+            text::print_environment(environment);
+            if missed {
+                text::print_missed(&survey.missed);
+            }
+            if skipped {
+                text::print_skips(&survey.skips);
+            }
+            if !missed && !skipped {
+                text::print_survey(survey, has_rules);
+            }
+        }
     }
 }
 
-fn print_json(environment: Option<&str>, found: &Found) {
-    let Found { file, site, covered } = found;
-    let mut line = json!({
+fn of_site(found: &Found) -> Value {
+    let Found { file, site, rule } = found;
+    json!({
+        "kind": "site",
         "file": file,
         "line": site.line,
         "column": site.column,
         "path": site.path,
+        "key": site.key,
         "shape": site.shape,
         "reference": site.written,
         "repository": site.repository.to_string(),
         "tag": site.tag.as_ref().map(ToString::to_string),
         "digest": site.digest.as_ref().map(ToString::to_string),
-        "covered": covered,
-    });
-    if let Some(environment) = environment {
-        line["environment"] = environment.into();
-    }
-    if let Some(marker) = &site.marker {
-        line["marker"] = (&*marker.policy).into();
-    }
-    if let Some(locked) = &site.locked {
-        line["locked"] = locked.to_string().into();
-    }
-    out!("{line}");
+        "marker": site.marker.as_ref().map(|marker| &*marker.policy),
+        "locked": site.locked.as_ref().map(ToString::to_string),
+        "covered": rule.is_some(),
+        "rule": rule.as_ref().map(|rule| &rule.repository),
+        "policy": rule.as_ref().map(|rule| &rule.policy),
+    })
 }
 
-/// Prints references grouped by repository.
-fn print_text(environment: Option<&str>, survey: &Survey) {
-    if let Some(environment) = environment {
-        out!("{STRONG}environment {environment}{STRONG:#}");
-    }
-    let mut found: Vec<&Found> = survey.found.iter().collect();
-    found.sort_by(|a, b| (&a.site.repository, &a.file, a.site.line).cmp(&(&b.site.repository, &b.file, b.site.line)));
-    for group in found.chunk_by(|a, b| a.site.repository == b.site.repository) {
-        let Some(first) = group.first() else { continue };
-        out!("{STRONG}{}{STRONG:#}", first.site.repository);
-        for Found { file, site, covered } in group {
-            let covered = if *covered { format!("  {ADDED}watched{ADDED:#}") } else { String::new() };
-            let tag = site.tag.as_ref().map_or_else(|| "(no tag)".to_owned(), ToString::to_string);
-            let digest = site.digest.as_ref().map_or_else(String::new, |d| format!("@{}…", d.as_str().get(..19).unwrap_or(d.as_str())));
-            let locked = site.locked.as_ref().map_or_else(String::new, |locked| format!("  {WARNING}{locked}{WARNING:#}"));
-            out!("  {tag}{digest}  {FAINT}{file}:{}:{} {}{FAINT:#}{covered}{locked}", site.line, site.column, site.path);
-        }
-    }
-    let (found, skips) = (survey.found.len(), survey.skips.len());
-    let hint = if skips > 0 { ", see --skipped" } else { "" };
-    let found = count(found, "reference", "references");
-    anstream::eprintln!("{found} found, {} could not be read{hint}", count(skips, "file", "files"));
+fn of_missed(near: &NearMiss) -> Value {
+    let NearMiss { file, missed: Missed { path, line, column, shown, why, .. } } = near;
+    json!({
+        "kind": "missed",
+        "file": file,
+        "line": line,
+        "column": column,
+        "path": path,
+        "text": shown,
+        "why": why.as_str(),
+        "reason": why.to_string(),
+    })
+}
+
+fn of_skip(skip: &Skip) -> Value {
+    let Skip { file, reason } = skip;
+    json!({ "kind": "skipped", "file": file, "why": reason.as_str(), "reason": reason.to_string() })
 }

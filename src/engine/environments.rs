@@ -1,6 +1,6 @@
 //! When the passes of an environment run, and what is told about them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,8 +184,8 @@ impl Task {
     fn count(&self, outcome: &Outcome) {
         let (metrics, name) = (&self.engine.metrics, &self.workspace.config.name);
         metrics.sites(name, outcome.sites as u64);
-        let mut skipped = BTreeMap::new();
-        for note in outcome.notes.iter().filter(|note| note.kind.is_about_a_file()) {
+        let mut skipped = outcome.skipped.clone();
+        for note in outcome.notes.iter().filter(|note| note.kind.is_about_a_file() && note.kind != NoteKind::Skipped) {
             *skipped.entry(note.kind.as_str()).or_default() += 1;
         }
         metrics.files_skipped(name, &skipped);

@@ -202,7 +202,7 @@ pub(super) fn decide(
     }));
     let mut decider =
         Decider { rules, observed, learned, decided: HashMap::new(), names: HashMap::new(), needs: Needs::new(), change: None };
-    for file in &tree.files {
+    for file in tree.files() {
         let mut edits = Vec::new();
         for (index, site) in file.sites.iter().enumerate() {
             let Some((rule, _)) = rules.find(environment, &file.path, site) else { continue };

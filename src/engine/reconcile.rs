@@ -9,13 +9,13 @@ use jiff::Timestamp;
 
 use super::facts::{Learned, Learner};
 use super::holds::Holds;
-use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan};
+use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan, PlannedEdit};
 use super::tree::{Cache, LARGEST_FILE, Tree};
 use super::{Engine, EnvironmentConfig, digests, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
 use crate::image::Repository;
-use crate::manifest::{self, Edit};
+use crate::manifest::{self, Edit, Site, Watch};
 use crate::retry::Backoff;
 use crate::shutdown::CancellationToken;
 
@@ -23,6 +23,9 @@ use crate::shutdown::CancellationToken;
 const MOST_RACES: u32 = 10;
 /// How long a pass waits before it runs a lost race again.
 const RACE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The file in an environment's directory that brings its scans over a restart.
+const KEPT: &str = "sites";
 
 /// What a pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct Outcome {
     pub files: Vec<EditedFile>,
     /// Why sites and files were left alone.
     pub notes: Arc<[Note]>,
+    /// How many files were left alone as a whole, by reason; not all of them have a note.
+    pub skipped: BTreeMap<&'static str, u64>,
     /// How many sites a rule covers.
     pub sites: usize,
     /// The rules that cover any of them, by their place in the policy file.
@@ -146,6 +151,8 @@ struct Edited {
     changes: Vec<Change>,
     files: Vec<EditedFile>,
     notes: Vec<Note>,
+    /// Whether a site from before a restart was not found again.
+    is_stale: bool,
 }
 
 /// Makes one pass: observe, open, decide, edit, push.
@@ -177,14 +184,14 @@ pub(super) async fn pass(
         digests::leave_same(&engine.observer, &engine.rules, &mut plan).await;
 
         // 4. Edit: replace just the bytes of the values that change, and prove that nothing else did.
-        let base = opened.snapshot.commit().to_owned();
+        let (base, skipped) = (opened.snapshot.commit().to_owned(), opened.tree.skipped.clone());
         let (sites, rules) = (plan.sites, std::mem::take(&mut plan.rules));
         workspace.change = plan.change;
         let edited = workspace.edit(opened, plan, purpose).await?;
         workspace.decided = observed.stamp();
         workspace.settled = None;
-        let Edited { changeset, changes, files, notes } = edited;
-        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), sites, rules, races };
+        let Edited { changeset, changes, files, notes, .. } = edited;
+        let outcome = Outcome { pushed: None, base, changes, files, notes: notes.into(), skipped, sites, rules, races };
 
         // 5. Push: one commit, compare-and-swap. Lost the race: back to 1 and 2 with fresh eyes.
         if purpose == Purpose::Plan || outcome.changes.is_empty() {
@@ -211,7 +218,7 @@ pub(super) async fn pass(
 impl Workspace {
     pub(super) fn new(engine: &Engine, config: EnvironmentConfig, stop: CancellationToken) -> Self {
         let dir = engine.config.state_dir.join("environments").join(directory_name(&config.name));
-        let cache = Cache::new(engine.rules.watch(&config));
+        let cache = Cache::new(engine.rules.watch(&config)).kept_in(dir.join(KEPT), &config);
         let local = Local { config: config.clone(), dir, stop, clone: None, cache, holds: None };
         Self { config, watched: BTreeMap::new(), decided: 0, change: None, settled: None, local: Arc::new(Mutex::new(local)) }
     }
@@ -251,7 +258,7 @@ impl Workspace {
     /// Takes over the tree's repositories; says whether some of them were not watched before.
     fn learn(&mut self, engine: &Engine, tree: &Tree) -> bool {
         let new = tree.repositories.keys().any(|repository| !self.watched.contains_key(repository));
-        if self.watched != tree.repositories {
+        if self.watched != *tree.repositories {
             self.watched.clone_from(&tree.repositories);
             engine.observer.use_for(&self.config.name, &self.watched);
         }
@@ -275,7 +282,7 @@ impl Workspace {
     }
 
     async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
-        Ok(self.blocking("edit", move |_| edit(&opened.snapshot, plan, purpose)).await??)
+        Ok(self.blocking("edit", move |local| local.edit(&opened.snapshot, plan, purpose)).await??)
     }
 
     /// Commits and pushes; returns the server's answer and the commit's id.
@@ -308,16 +315,28 @@ impl Local {
         };
         self.holds = Some((snapshot.commit().to_owned(), Arc::clone(&holds)));
         let tree = self.cache.sites(&snapshot, &self.config, rules)?;
+        let environment::Reads { folders, files } = snapshot.reads();
+        tracing::debug!(folders, files, "read what is new in the tree");
         Ok(Opened { snapshot, tree, holds })
+    }
+
+    /// Edits the files of a plan. If a site from before a restart was not found again, all that is left of that time is distrusted.
+    fn edit(&mut self, snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
+        let edited = edit(snapshot, plan, purpose, self.cache.watch())?;
+        if edited.is_stale {
+            tracing::warn!("what was kept of scans over the restart is wrong; all files are scanned anew");
+            self.cache.distrust();
+        }
+        Ok(edited)
     }
 }
 
 /// Edits the files of a plan, each as soon as it is read; a file whose edit or proof fails becomes a note and stays as it is.
-fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
+fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, watch: &Watch) -> Result<Edited, environment::Error> {
     let changeset = Mutex::new(snapshot.change());
     let results = parallel::map(plan.files, |file| {
         let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
-        let after = edit_file(&file, &before);
+        let after = edit_file(&file, &before, watch);
         if let Ok(after) = &after {
             changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
         }
@@ -325,10 +344,13 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
         Ok((file, after.map(|after| kept.map(|before| (before, after)))))
     });
     let changeset = changeset.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut edited = Edited { changeset, changes: Vec::new(), files: Vec::new(), notes: plan.notes };
+    let mut edited = Edited { changeset, changes: Vec::new(), files: Vec::new(), notes: plan.notes, is_stale: false };
     for result in results {
         match result? {
-            (_, Err(note)) => edited.notes.push(*note),
+            (file, Err(reason)) => {
+                edited.is_stale |= matches!(reason, Unedited::NotFoundAgain { .. });
+                edited.notes.push(unproved(&file, &reason));
+            }
             (file, Ok(kept)) => {
                 edited.changes.extend(changes(&file));
                 edited.files.extend(kept.map(|(before, after)| EditedFile { path: file.file.path, before, after }));
@@ -338,18 +360,38 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, env
     Ok(edited)
 }
 
-fn edit_file(plan: &FilePlan, text: &[u8]) -> Result<Vec<u8>, Box<Note>> {
+/// Why a file was not edited.
+#[derive(Debug, thiserror::Error)]
+enum Unedited {
+    #[error(transparent)]
+    Edit(#[from] manifest::EditError),
+    #[error("{path} was found before the last restart, and is not found again")]
+    NotFoundAgain { path: String },
+}
+
+fn edit_file(plan: &FilePlan, text: &[u8], watch: &Watch) -> Result<Vec<u8>, Unedited> {
     let FilePlan { file, edits } = plan;
-    let edits: Vec<_> = edits.iter().map(|e| Edit { site: &file.sites[e.site], tag: e.to.clone(), digest: e.digest.clone() }).collect();
-    let note = |error: &manifest::EditError| Note {
-        kind: NoteKind::Unproved,
-        file: file.path.clone(),
-        path: edits.first().map(|edit| edit.site.path.clone()),
-        repository: edits.first().map(|edit| edit.site.repository.clone()),
-        tag: edits.first().and_then(|edit| edit.site.tag.clone()),
-        reason: chain(error).to_string(),
+    let sites = || edits.iter().map(|edit| &file.sites[edit.site]);
+    let again = if sites().all(Site::is_bound) { Vec::new() } else { manifest::scan(text, file.format, watch).unwrap_or_default() };
+    let bound = |site| {
+        let found = if again.is_empty() { Some(site).filter(|site: &&Site| site.is_bound()) } else { site.again(&again) };
+        found.ok_or_else(|| Unedited::NotFoundAgain { path: site.path.clone() })
     };
-    manifest::apply(text, &edits).map_err(|error| Box::new(note(&error)))
+    let edit = |(edit, site): (&PlannedEdit, _)| Ok(Edit { site: bound(site)?, tag: edit.to.clone(), digest: edit.digest.clone() });
+    let edits = edits.iter().zip(sites()).map(edit).collect::<Result<Vec<_>, Unedited>>()?;
+    Ok(manifest::apply(text, &edits)?)
+}
+
+fn unproved(plan: &FilePlan, reason: &Unedited) -> Note {
+    let site = plan.edits.first().map(|edit| &plan.file.sites[edit.site]);
+    Note {
+        kind: NoteKind::Unproved,
+        file: plan.file.path.clone(),
+        path: site.map(|site| site.path.clone()),
+        repository: site.map(|site| site.repository.clone()),
+        tag: site.and_then(|site| site.tag.clone()),
+        reason: chain(reason).to_string(),
+    }
 }
 
 fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {

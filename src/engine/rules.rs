@@ -51,10 +51,10 @@ impl Rules {
             .find(|(_, rule)| rule.applies_to(&environment.name) && rule.paths.as_ref().unwrap_or(&environment.paths).accept(path))
     }
 
-    /// Says whether any rule covers a site, wherever it is.
+    /// Returns the first rule that covers a site, wherever it is.
     #[must_use]
-    pub fn cover(&self, site: &Site) -> bool {
-        self.following(site).next().is_some()
+    pub fn find_anywhere(&self, site: &Site) -> Option<&ImageRule> {
+        self.following(site).next().map(|(_, rule)| rule)
     }
 
     /// Visits the rules that a site may follow.
@@ -68,7 +68,7 @@ impl Rules {
 
     /// Returns the first rule that covers a repository anywhere, for commands that have no site.
     #[must_use]
-    pub fn find_anywhere(&self, repository: &Repository) -> Option<&ImageRule> {
+    pub fn find_for(&self, repository: &Repository) -> Option<&ImageRule> {
         self.covering(repository).next().map(|(_, rule)| rule)
     }
 

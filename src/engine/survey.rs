@@ -1,20 +1,25 @@
-//! Every image reference of a directory or an environment, whether a rule covers it or not.
+//! Every image reference of a directory or an environment, whether a rule covers it or not; and what looks like one and was
+//! not taken, and what was left alone, each with its reason.
+
+mod folder;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason};
-use super::{EnvironmentConfig, Rules};
-use crate::environment::{self, Environment};
+use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, View, is_lfs_pointer};
+use super::{EnvironmentConfig, ImageRule, Rules};
+use crate::environment::{self, Entry, Environment};
 use crate::image::Repository;
-use crate::manifest::{Format, Formats, Site, Unreadable, Watch};
+use crate::manifest::{Format, Formats, Locked, Missed, Site, Unreadable, Watch};
 
-/// References found, and files that could not be read.
+/// What a directory or an environment holds.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The references, by file in path order.
     pub found: Vec<Found>,
-    /// The files that may hold references but could not be read.
+    /// What looks like a reference and was not taken, by file in path order.
+    pub missed: Vec<NearMiss>,
+    /// The files that may hold references but are left alone, in path order.
     pub skips: Vec<Skip>,
 }
 
@@ -25,24 +30,60 @@ pub struct Found {
     pub file: String,
     /// Where and how the reference stands in it.
     pub site: Site,
-    /// Whether a rule of the policy file covers it.
-    pub covered: bool,
+    /// The rule of the policy file that covers it, if one does.
+    pub rule: Option<Covering>,
+}
+
+/// What is said of a rule that covers a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Covering {
+    /// Its repository in canonical form, or its pattern as the policy file writes it.
+    pub repository: String,
+    /// Its policy.
+    pub policy: String,
+}
+
+/// Something that looks like a reference and was not taken.
+#[derive(Debug)]
+pub struct NearMiss {
+    /// The file.
+    pub file: String,
+    /// Where and what it is, and why it was not taken.
+    pub missed: Missed,
+}
+
+impl From<&ImageRule> for Covering {
+    fn from(rule: &ImageRule) -> Self {
+        Self { repository: rule.repository.to_string(), policy: rule.policy.to_string() }
+    }
 }
 
 impl Survey {
-    /// Takes in a file; `text` is none if it is too large to be read.
-    fn file(
+    fn skip(&mut self, file: String, reason: SkipReason) {
+        self.skips.push(Skip { file, reason });
+    }
+
+    /// Takes in a file's text.
+    fn text<'r>(
         &mut self,
-        path: &str,
-        text: Option<&[u8]>,
+        file: &str,
         (formats, format): (&Formats, Format),
+        text: &[u8],
         watch: &Watch,
-        covered: &dyn Fn(&Site) -> bool,
+        rule: &dyn Fn(&Site) -> Option<&'r ImageRule>,
     ) {
-        match text.map_or(Err(SkipReason::TooLarge), |text| Ok(sites(text, (formats, format), watch)?)) {
-            Err(reason) => self.skips.push(Skip { file: path.to_owned(), reason }),
+        if is_lfs_pointer(text) {
+            return self.skip(file.to_owned(), SkipReason::LfsPointer);
+        }
+        match sites(text, (formats, format), watch) {
+            Err(reason) => self.skip(file.to_owned(), reason.into()),
             Ok(sites) => {
-                let found = |site| Found { file: path.to_owned(), covered: covered(&site), site };
+                if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
+                    self.skip(file.to_owned(), SkipReason::Encrypted);
+                }
+                let near = |missed| NearMiss { file: file.to_owned(), missed };
+                self.missed.extend(formats.missed(text, format, watch, &sites).into_iter().map(near));
+                let found = |site| Found { file: file.to_owned(), rule: rule(&site).map(Covering::from), site };
                 self.found.extend(sites.into_iter().map(found));
             }
         }
@@ -59,39 +100,25 @@ fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> R
     Ok(sites)
 }
 
-/// Surveys a directory on disk; hidden folders such as `.git` and links are left out.
+/// Surveys a directory on disk, or a single file. Links are not followed; what git keeps for itself is left out.
 ///
 /// # Errors
-/// If a folder or a file cannot be read.
+/// If the directory itself cannot be read. A file or folder in it that cannot be is one of the skips.
 pub fn directory(root: &Path, rules: Option<&Rules>, formats: &Formats) -> std::io::Result<Survey> {
-    let mut survey = Survey::default();
     let watch = rules.map_or_else(|| Watch::new(&[]), Rules::watch_anywhere);
-    let mut files = Vec::new();
-    collect(root, root, formats, &mut files)?;
-    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, format) in files {
-        let file = root.join(&path);
-        let text = if std::fs::metadata(&file)?.len() > LARGEST_FILE as u64 { None } else { Some(std::fs::read(&file)?) };
-        let covered = |site: &Site| rules.is_some_and(|rules| rules.cover(site));
-        survey.file(&path, text.as_deref(), (formats, format), &watch, &covered);
-    }
-    Ok(survey)
-}
-
-fn collect(root: &Path, folder: &Path, formats: &Formats, files: &mut Vec<(String, Format)>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            collect(root, &path, formats, files)?;
-        } else if kind.is_file()
-            && let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str)
-            && let Some(format) = formats.of(relative)
-        {
-            files.push((relative.to_owned(), format));
+    let rule = |site: &Site| rules.and_then(|rules| rules.find_anywhere(site));
+    let mut survey = Survey::default();
+    let (files, skips) = folder::collect(root, formats)?;
+    survey.skips = skips;
+    for (file, path) in files {
+        let Some(format) = formats.of(&file) else { continue };
+        match folder::read(&path, LARGEST_FILE) {
+            Ok(text) => survey.text(&file, (formats, format), &text, &watch, &rule),
+            Err(reason) => survey.skip(file, reason),
         }
     }
-    Ok(())
+    survey.skips.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(survey)
 }
 
 /// Fetches an environment's branch tip into a bare clone at `dir`; returns its commit and the repositories there that a
@@ -112,11 +139,23 @@ pub fn covered(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<
 pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<Survey, environment::Error> {
     let (mut survey, watch) = (Survey::default(), rules.watch(config));
     let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
-    for file in snapshot.files(&|path| rules.look_at(config, path))? {
-        let Some(format) = config.formats.of(&file.path) else { continue };
-        let text = snapshot.read(file.blob, LARGEST_FILE)?;
-        let covered = |site: &Site| rules.find(config, &file.path, site).is_some();
-        survey.file(&file.path, text.as_deref(), (&config.formats, format), &watch, &covered);
+    let view = View { environment: config, rules };
+    let mut files = Vec::new();
+    snapshot.walk(None, &|path, entry| view.wants(path, entry))?.each(&mut String::new(), &mut |path, entry| match entry {
+        Entry::File(blob) => files.push((path.to_owned(), *blob)),
+        Entry::Link => survey.skip(path.to_owned(), SkipReason::Link),
+        Entry::Submodule => survey.skip(path.to_owned(), SkipReason::Submodule),
+        Entry::Odd => survey.skip(path.to_owned(), SkipReason::Odd),
+        Entry::Folder(_) => {}
+    });
+    for (file, blob) in files {
+        let Some(format) = view.format(&file) else { continue };
+        let rule = |site: &Site| rules.find(config, &file, site).map(|(_, rule)| rule);
+        match snapshot.look(blob, LARGEST_FILE, |text| survey.text(&file, (&config.formats, format), text, &watch, &rule))? {
+            Some(()) => {}
+            None => survey.skip(file, SkipReason::TooLarge),
+        }
     }
+    survey.skips.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(survey)
 }

@@ -1,39 +1,45 @@
 //! The sites of an environment's tree.
 //!
-//! Owns the cache by blob id, which makes an unchanged tree cost nothing and a changed one only its
-//! changed files. Hides reading, screening and scanning.
+//! Owns the caches that make an unchanged tree cost nothing and a changed one only its changed files and the folders above
+//! them: what each folder holds, what each blob holds, and the latter over a restart. Hides walking, screening and scanning.
+//!
+//! | part | does |
+//! | --- | --- |
+//! | `part` | what one folder holds, shared by all trees in which the folder is the same |
+//! | `census` | what the blobs of the tree hold, and how often each stands in it |
+//! | `scanned` | one blob's content, as it is found to hold nothing, sites, or what is not read |
+//! | `skip` | why a file is left alone |
+//! | `kept` | the file that brings what blobs hold over a restart |
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod census;
+mod kept;
+mod part;
+mod scanned;
+mod skip;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{EnvironmentConfig, Rules, parallel};
-use crate::environment::{BlobId, Error, File, Snapshot};
+use crate::environment::{BlobId, Entry, Error, Snapshot};
 use crate::image::Repository;
-use crate::manifest::{self, Format, Formats, Site, Watch};
+use crate::manifest::{Format, Formats, Site, Watch};
+
+use census::Census;
+use kept::Kept;
+use part::{Builder, Part};
+use scanned::Scanned;
+
+pub(super) use scanned::is_lfs_pointer;
+
+pub use skip::{Skip, SkipReason};
 
 /// Files larger than this are not read: no manifest that people review is as large.
 pub(super) const LARGEST_FILE: usize = 8 * 1024 * 1024;
-
-/// A file that may hold references but was not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skip {
-    /// The file.
-    pub file: String,
-    /// Why.
-    pub reason: SkipReason,
-}
-
-/// Why a file was not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SkipReason {
-    /// It is larger than Tagboat reads.
-    #[error("it is larger than {} MiB", LARGEST_FILE / 1024 / 1024)]
-    TooLarge,
-    /// It cannot be read as YAML.
-    #[error(transparent)]
-    Unreadable(#[from] manifest::Unreadable),
-}
+/// More files than these that are left alone are counted, not listed.
+const MOST_SKIPS: usize = 1_000;
 
 /// A file with sites.
 #[derive(Clone, Debug)]
@@ -42,57 +48,96 @@ pub struct SiteFile {
     pub path: String,
     /// The id of its content.
     pub blob: BlobId,
+    /// How it is read.
+    pub format: Format,
     /// Its sites.
     pub sites: Arc<[Site]>,
 }
 
 /// All sites of one commit's tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tree {
-    /// The files with sites, in path order.
-    pub files: Vec<SiteFile>,
-    /// The files that could not be read.
+    root: Arc<Part>,
+    /// The files that are left alone, in path order; the first 1,000.
     pub skips: Vec<Skip>,
+    /// How many there are in all, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
     /// The repositories at the sites that a rule covers, each with its interval.
-    pub repositories: BTreeMap<Repository, Duration>,
+    pub repositories: Arc<BTreeMap<Repository, Duration>>,
 }
 
-/// What a blob was found to hold.
-#[derive(Clone)]
-enum Scanned {
-    Nothing,
-    Sites(Arc<[Site]>),
-    Skipped(SkipReason),
+impl Tree {
+    fn new(root: Arc<Part>, repositories: Arc<BTreeMap<Repository, Duration>>) -> Self {
+        let skips = root.skips().take(MOST_SKIPS).cloned().collect();
+        Self { skips, skipped: root.skipped().clone(), repositories, root }
+    }
+
+    /// Visits the files with sites, in path order.
+    pub fn files(&self) -> impl Iterator<Item = &SiteFile> {
+        self.root.files()
+    }
 }
 
-impl Scanned {
-    /// Scans a text; none is one that is too large.
-    fn of(text: Option<&[u8]>, formats: &Formats, format: Format, watch: &Watch) -> Self {
-        match text.map(|text| formats.scan(text, format, watch)) {
-            None => Self::Skipped(SkipReason::TooLarge),
-            Some(Ok(sites)) if sites.is_empty() => Self::Nothing,
-            Some(Ok(sites)) => Self::Sites(sites.into()),
-            Some(Err(reason)) => Self::Skipped(reason.into()),
+/// What is looked at: some of an environment's files.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) environment: &'a EnvironmentConfig,
+    pub(super) rules: &'a Rules,
+}
+
+impl View<'_> {
+    /// Says whether something in the tree is read, or named as what is not.
+    pub(super) fn wants(self, path: &str, entry: &Entry) -> bool {
+        let Self { environment, rules } = self;
+        match entry {
+            // Whether a manifest in it would be looked at.
+            Entry::Submodule => rules.look_at(environment, &format!("{path}/manifest.yaml")),
+            _ => environment.formats.of(path).is_some() && rules.look_at(environment, path),
         }
+    }
+
+    /// Returns how a file that is wanted is read.
+    pub(super) fn format(self, path: &str) -> Option<Format> {
+        self.environment.formats.of(path)
     }
 }
 
 /// What is kept of the trees seen before.
 pub struct Cache {
     watch: Watch,
-    /// By content and how it is read.
-    blobs: HashMap<(BlobId, Format), Scanned>,
+    census: Census,
+    /// The last tree and its id.
     last: Option<(String, Arc<Tree>)>,
+    kept: Option<Kept>,
 }
 
 impl Cache {
     /// Makes an empty cache for what is looked for.
     #[must_use]
     pub fn new(watch: Watch) -> Self {
-        Self { watch, blobs: HashMap::new(), last: None }
+        Self { watch, census: Census::default(), last: None, kept: None }
     }
 
-    /// Returns the sites of a snapshot.
+    /// Keeps what blobs hold in a file as well, for the next process with the same settings. Nothing is read or made before
+    /// it is needed.
+    #[must_use]
+    pub fn kept_in(self, file: PathBuf, environment: &EnvironmentConfig) -> Self {
+        Self { kept: Some(Kept::new(file, &self.watch, &environment.formats)), ..self }
+    }
+
+    /// Returns what is looked for.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Forgets everything, here and on the disk: it has been found to be wrong.
+    pub(super) fn distrust(&mut self) {
+        self.census = Census::default();
+        self.last = None;
+        self.kept.iter_mut().for_each(Kept::remove);
+    }
+
+    /// Returns the sites of a snapshot. The environment and the rules are the same in every call.
     ///
     /// # Errors
     /// If the bare clone cannot be read.
@@ -102,54 +147,38 @@ impl Cache {
         {
             return Ok(Arc::clone(tree));
         }
-        let files = snapshot.files(&|path| environment.formats.of(path).is_some() && rules.look_at(environment, path))?;
-        let files = files.into_iter().filter_map(|file| Some((environment.formats.of(&file.path)?, file))).collect::<Vec<_>>();
-        self.scan_new(snapshot, &files, &environment.formats)?;
-        let tree = Arc::new(self.collect(files, environment, rules));
+        if let Some(kept) = &mut self.kept {
+            self.census.restore(kept.load(&self.watch));
+        }
+        let view = View { environment, rules };
+        let before = self.last.as_ref().map(|(_, tree)| Arc::clone(&tree.root));
+        let folder = snapshot.walk(before.as_ref().map(|part| &part.folder), &|path, entry| view.wants(path, entry))?;
+        let new = self.census.unknown(part::changed(before.as_ref(), &folder, view));
+        let scanned = self.scan(snapshot, &environment.formats, new)?;
+        // From here on nothing fails. After a bug the counts would be wrong, and are begun anew.
+        if self.last.take().is_none() {
+            self.census.begin();
+        }
+        let root = Builder::new(&mut self.census, view).build(before.as_ref(), &folder);
+        let tree = Arc::new(Tree::new(root, self.census.repositories()));
         self.last = Some((snapshot.tree().to_owned(), Arc::clone(&tree)));
+        if let Some(kept) = &mut self.kept {
+            kept.save(scanned, &self.census);
+        }
         Ok(tree)
     }
 
-    /// Scans the blobs that were not seen before, each as soon as it is read.
-    fn scan_new(&mut self, snapshot: &Snapshot, files: &[(Format, File)], formats: &Formats) -> Result<(), Error> {
-        let mut seen = HashSet::new();
-        let new = |content: &(BlobId, Format)| !self.blobs.contains_key(content) && seen.insert(*content);
-        let new = files.iter().map(|(format, file)| (file.blob, *format)).filter(new).collect();
-        let watch = &self.watch;
+    /// Scans blobs, each where it lies in the object database and as soon as it is read; returns their number.
+    fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: Vec<(BlobId, Format)>) -> Result<usize, Error> {
+        let (watch, count) = (&self.watch, new.len());
         let scanned = parallel::map(new, |(blob, format)| {
-            let text = snapshot.read(blob, LARGEST_FILE)?;
-            Ok(((blob, format), Scanned::of(text.as_deref(), formats, format, watch)))
+            let scanned = snapshot.look(blob, LARGEST_FILE, |text| Scanned::of(text, formats, format, watch))?;
+            Ok(((blob, format), scanned.unwrap_or(Scanned::Skipped(SkipReason::TooLarge))))
         });
         for scanned in scanned {
             let (content, scanned) = scanned?;
-            self.blobs.insert(content, scanned);
+            self.census.learn(content, scanned);
         }
-        Ok(())
-    }
-
-    /// Puts the tree together and forgets the blobs that it no longer holds.
-    fn collect(&mut self, files: Vec<(Format, File)>, environment: &EnvironmentConfig, rules: &Rules) -> Tree {
-        let mut tree = Tree::default();
-        let mut kept = HashMap::with_capacity(files.len());
-        for (format, File { path, blob, .. }) in files {
-            let content = (blob, format);
-            let Some(scanned) = kept.get(&content).or_else(|| self.blobs.get(&content)).cloned() else { continue };
-            match &scanned {
-                Scanned::Nothing => {}
-                Scanned::Skipped(reason) => tree.skips.push(Skip { file: path, reason: reason.clone() }),
-                Scanned::Sites(sites) => {
-                    for site in sites.iter() {
-                        let known = tree.repositories.contains_key(&site.repository);
-                        if !known && rules.find(environment, &path, site).is_some() {
-                            tree.repositories.insert(site.repository.clone(), rules.interval(&site.repository));
-                        }
-                    }
-                    tree.files.push(SiteFile { path, blob, sites: Arc::clone(sites) });
-                }
-            }
-            kept.insert(content, scanned);
-        }
-        self.blobs = kept;
-        tree
+        Ok(count)
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use git2::{ObjectType, Odb, Oid, Sort};
 
 use super::changeset::Changeset;
 use super::error::Error;
 use super::store;
-use super::tree::{self, Entry, MOST_ENTRIES, WalkError};
+use super::tree::{Entry, Folder, MOST_ENTRIES, Walk, WalkError};
 use super::{Author, BlobId};
 
 /// A file of a snapshot.
@@ -22,24 +22,13 @@ pub struct File {
     pub blob: BlobId,
 }
 
-/// What a snapshot holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// The regular files that were wanted, in path order.
-    pub files: Vec<File>,
-    /// What is no regular file and was left out, wanted or not.
-    pub skipped: Skipped,
-}
-
-/// How many entries of a tree were left out because they are no regular files.
+/// What was read of a snapshot so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// Symbolic links.
-    pub links: usize,
-    /// Submodules.
-    pub submodules: usize,
-    /// Entries whose name is no UTF-8 or no name at all, of unknown mode, or too deep.
-    pub odd: usize,
+pub struct Reads {
+    /// Folders.
+    pub folders: usize,
+    /// Files' contents.
+    pub files: usize,
 }
 
 /// A commit of the branch's history.
@@ -85,6 +74,8 @@ pub struct Snapshot {
     root: Oid,
     commit: String,
     tree: String,
+    folders_read: AtomicUsize,
+    files_read: AtomicUsize,
 }
 
 impl fmt::Debug for Snapshot {
@@ -107,7 +98,8 @@ impl Snapshot {
             Ok((odb, root))
         };
         let (odb, root) = open().map_err(|e| shared.is_damaged(e))?;
-        Ok(Self { odb, tip, root, commit: tip.to_string(), tree: root.to_string(), shared })
+        let (commit, tree) = (tip.to_string(), root.to_string());
+        Ok(Self { odb, tip, root, commit, tree, shared, folders_read: AtomicUsize::new(0), files_read: AtomicUsize::new(0) })
     }
 
     /// Returns the commit's id in hexadecimal digits.
@@ -133,28 +125,29 @@ impl Snapshot {
     /// # Errors
     /// If the clone is damaged, or the tree has millions of entries.
     pub fn files(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<File>, Error> {
-        Ok(self.list(wanted)?.files)
+        let root = self.walk(None, &|path, entry| matches!(entry, Entry::File(_)) && wanted(path))?;
+        let mut files = Vec::new();
+        root.each(&mut String::new(), &mut |path, entry| {
+            if let Entry::File(blob) = entry {
+                files.push(File { path: path.to_owned(), blob: *blob });
+            }
+        });
+        Ok(files)
     }
 
-    /// Lists as [`files`](Self::files) does, and counts what is no regular file.
+    /// Walks through the tree and keeps what `wanted` accepts of all entries that are no folders.
+    ///
+    /// What an earlier walk with the same `wanted` found is `known`: folders that are still the same at the same path are
+    /// taken over from there and not read.
     ///
     /// # Errors
     /// If the clone is damaged, or the tree has millions of entries.
-    pub fn list(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Listing, Error> {
-        let mut listing = Listing::default();
-        let Listing { files, skipped } = &mut listing;
-        let walked = tree::walk(&self.odb, self.root, |path, entry, id| match entry {
-            Entry::File if wanted(path) => files.push(File { path: path.to_owned(), blob: BlobId::from(id) }),
-            Entry::File => {}
-            Entry::Link => skipped.links += 1,
-            Entry::Submodule => skipped.submodules += 1,
-            Entry::Odd => skipped.odd += 1,
-        });
-        walked.map_err(|e| match e {
+    pub fn walk(&self, known: Option<&Arc<Folder>>, wanted: &dyn Fn(&str, &Entry) -> bool) -> Result<Arc<Folder>, Error> {
+        let mut wanted = |path: &str, entry: &Entry| wanted(path, entry);
+        Walk::new(&self.odb, &self.folders_read, &mut wanted).run(self.root, known).map_err(|e| match e {
             WalkError::TooManyEntries => Error::TooManyFiles { remote: self.shared.remote.clone(), limit: MOST_ENTRIES },
             WalkError::Git(e) => self.shared.is_damaged(e),
-        })?;
-        Ok(listing)
+        })
     }
 
     /// Reads a file's content; none if it is larger than `largest` bytes.
@@ -162,8 +155,16 @@ impl Snapshot {
     /// # Errors
     /// If the clone is damaged.
     pub fn read(&self, blob: BlobId, largest: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.look(blob, largest, <[u8]>::to_vec)
+    }
+
+    /// Has a look at a file's content without making a copy of it; none if it is larger than `largest` bytes.
+    ///
+    /// # Errors
+    /// If the clone is damaged.
+    pub fn look<R>(&self, blob: BlobId, largest: usize, look: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Error> {
         let read = || {
-            let id = Oid::from_bytes(&blob.0)?;
+            let id = blob.oid()?;
             let (size, kind) = self.odb.read_header(id)?;
             if kind != ObjectType::Blob {
                 return Err(git2::Error::from_str("a file is no blob"));
@@ -171,9 +172,17 @@ impl Snapshot {
             if size > largest {
                 return Ok(None);
             }
-            Ok(Some(self.odb.read(id)?.data().to_vec()))
+            self.files_read.fetch_add(1, Ordering::Relaxed);
+            self.odb.read(id).map(Some)
         };
-        read().map_err(|e| self.shared.is_damaged(e))
+        let object = read().map_err(|e| self.shared.is_damaged(e))?;
+        Ok(object.map(|object| look(object.data())))
+    }
+
+    /// Returns how much was read so far.
+    #[must_use]
+    pub fn reads(&self) -> Reads {
+        Reads { folders: self.folders_read.load(Ordering::Relaxed), files: self.files_read.load(Ordering::Relaxed) }
     }
 
     /// Returns the branch's last commits, newest first, children before their parents.

@@ -14,12 +14,12 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use git2::{Odb, Oid, Repository, RepositoryInitOptions};
 
 use super::error::{Error, Fault, GitError};
-use super::tree;
+use super::tree::{Entry, Walk, WalkError};
 
 /// The reference to the last fetched tip.
 pub(super) const TIP: &str = "refs/tagboat/tip";
@@ -200,9 +200,16 @@ fn is_sound(repository: &Repository, path: &Path) -> bool {
     let whole = || {
         let root = repository.find_commit(tip)?.tree_id();
         let odb: Odb<'_> = repository.odb()?;
-        let mut all = true;
-        tree::walk(&odb, root, |_, _, id| all &= odb.exists(id))?;
-        Ok::<_, tree::WalkError>(all)
+        let (mut all, reads) = (true, AtomicUsize::new(0));
+        let mut is_there = |_: &str, entry: &Entry| {
+            // Nothing else is read; and the commits of submodules are in other repositories.
+            if let Entry::File(blob) = entry {
+                all &= blob.oid().is_ok_and(|id| odb.exists(id));
+            }
+            false
+        };
+        Walk::new(&odb, &reads, &mut is_there).run(root, None)?;
+        Ok::<_, WalkError>(all)
     };
     whole().unwrap_or(false)
 }

@@ -1,9 +1,16 @@
 //! Walking a tree of Git objects.
 //!
 //! Owns the format (mode, name, id) and the limits against trees that are made to exhaust us: depth, entries, odd names.
-//! Reads through the object database alone, which many threads may share.
+//! A walk is told what an earlier one found, and reads only the folders that differ. Reads through the object database
+//! alone, which many threads may share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use git2::{ObjectType, Odb, Oid};
+
+use super::BlobId;
 
 /// Trees are followed down to this depth.
 const DEEPEST: usize = 128;
@@ -12,16 +19,38 @@ pub(super) const MOST_ENTRIES: usize = 2_000_000;
 /// A larger single tree object is not read.
 const LARGEST_TREE: usize = 64 << 20;
 
-/// The kind of an entry that is no tree.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Entry {
+/// A folder of a snapshot, with what was wanted of it.
+///
+/// Folders are shared between the snapshots that hold them unchanged at the same path: there, [`Arc::ptr_eq`] says that
+/// nothing below has changed.
+#[derive(Debug)]
+pub struct Folder {
+    id: Oid,
+    /// How many entries the walk saw in it and below, wanted or not.
+    seen: usize,
+    entries: Box<[(Box<str>, Entry)]>,
+}
+
+impl Folder {
+    /// Returns the wanted entries and all folders, by name, in the byte order of their paths.
+    #[must_use]
+    pub fn entries(&self) -> &[(Box<str>, Entry)] {
+        &self.entries
+    }
+}
+
+/// What stands under a name in a folder.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A folder.
+    Folder(Arc<Folder>),
     /// A regular file, executable or not.
-    File,
+    File(BlobId),
     /// A symbolic link.
     Link,
-    /// A submodule.
+    /// A submodule: a commit of another repository.
     Submodule,
-    /// Anything whose name or mode no sane tree has.
+    /// Anything whose name or mode no sane tree has, and folders nested too deeply.
     Odd,
 }
 
@@ -38,44 +67,94 @@ impl From<git2::Error> for WalkError {
     }
 }
 
-/// Calls `each` with the path, kind and id of every entry below `root` that is no tree, in the byte order of paths.
-pub(super) fn walk(odb: &Odb<'_>, root: Oid, mut each: impl FnMut(&str, Entry, Oid)) -> Result<(), WalkError> {
-    let mut walk = Walk { odb, left: MOST_ENTRIES, each: &mut each };
-    walk.tree(root, &mut String::new(), 0)
-}
-
-struct Walk<'a> {
+/// A walk through a tree.
+pub(super) struct Walk<'a> {
     odb: &'a Odb<'a>,
+    wanted: &'a mut dyn FnMut(&str, &Entry) -> bool,
     left: usize,
-    each: &'a mut dyn FnMut(&str, Entry, Oid),
+    /// Counts the folders that are read.
+    reads: &'a AtomicUsize,
 }
 
-impl Walk<'_> {
-    fn tree(&mut self, id: Oid, path: &mut String, depth: usize) -> Result<(), WalkError> {
+impl<'a> Walk<'a> {
+    /// Prepares a walk that keeps the entries that `wanted` accepts, which is called for all that are no folders, with
+    /// their paths and in the byte order of these.
+    pub(super) fn new(odb: &'a Odb<'a>, reads: &'a AtomicUsize, wanted: &'a mut dyn FnMut(&str, &Entry) -> bool) -> Self {
+        Self { odb, wanted, left: MOST_ENTRIES, reads }
+    }
+
+    /// Walks through the tree below `root`. What an earlier walk with the same `wanted` has `known` of it is not read again.
+    pub(super) fn run(mut self, root: Oid, known: Option<&Arc<Folder>>) -> Result<Arc<Folder>, WalkError> {
+        self.folder(root, known, &mut String::new(), 0)
+    }
+
+    fn folder(&mut self, id: Oid, known: Option<&Arc<Folder>>, path: &mut String, depth: usize) -> Result<Arc<Folder>, WalkError> {
+        let budget = self.left;
+        if let Some(known) = known.filter(|known| known.id == id) {
+            self.spend(known.seen)?;
+            return Ok(Arc::clone(known));
+        }
         let (size, kind) = self.odb.read_header(id)?;
         if kind != ObjectType::Tree || size > LARGEST_TREE {
             return Err(git2::Error::from_str("a tree is no tree, or far too large").into());
         }
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let tree = self.odb.read(id)?;
-        let above = path.len();
+        let known: HashMap<&str, &Arc<Folder>> = known.iter().flat_map(|known| known.folders()).collect();
+        let (mut kept, above) = (Vec::new(), path.len());
         for entry in entries(tree.data()) {
             let (mode, name, id) = entry?;
-            self.left = self.left.checked_sub(1).ok_or(WalkError::TooManyEntries)?;
-            let name = std::str::from_utf8(name).ok().filter(|name| is_sane(name));
-            path.push_str(name.unwrap_or("?"));
-            match (mode, name) {
-                (0o040_000, Some(_)) if depth < DEEPEST => {
+            self.spend(1)?;
+            let is_sane = std::str::from_utf8(name).is_ok_and(is_sane);
+            let name = &*String::from_utf8_lossy(name);
+            path.push_str(name);
+            let entry = match mode {
+                _ if !is_sane => Entry::Odd,
+                0o040_000 if depth < DEEPEST => {
                     path.push('/');
-                    self.tree(id, path, depth + 1)?;
+                    Entry::Folder(self.folder(id, known.get(name).copied(), path, depth + 1)?)
                 }
-                (0o100_644 | 0o100_755 | 0o100_664, Some(_)) => (self.each)(path, Entry::File, id),
-                (0o120_000, Some(_)) => (self.each)(path, Entry::Link, id),
-                (0o160_000, Some(_)) => (self.each)(path, Entry::Submodule, id),
-                _ => (self.each)(path, Entry::Odd, id),
+                0o100_644 | 0o100_755 | 0o100_664 => Entry::File(BlobId::from(id)),
+                0o120_000 => Entry::Link,
+                0o160_000 => Entry::Submodule,
+                _ => Entry::Odd,
+            };
+            if matches!(entry, Entry::Folder(_)) || (self.wanted)(path, &entry) {
+                kept.push((name.into(), entry));
             }
             path.truncate(above);
         }
+        Ok(Arc::new(Folder { id, seen: budget - self.left, entries: kept.into() }))
+    }
+
+    fn spend(&mut self, entries: usize) -> Result<(), WalkError> {
+        self.left = self.left.checked_sub(entries).ok_or(WalkError::TooManyEntries)?;
         Ok(())
+    }
+}
+
+impl Folder {
+    fn folders(&self) -> impl Iterator<Item = (&str, &Arc<Self>)> {
+        self.entries.iter().filter_map(|(name, entry)| match entry {
+            Entry::Folder(folder) => Some((&**name, folder)),
+            _ => None,
+        })
+    }
+
+    /// Visits all kept entries that are no folders, with their paths from here.
+    pub fn each(&self, path: &mut String, visit: &mut dyn FnMut(&str, &Entry)) {
+        let above = path.len();
+        for (name, entry) in &self.entries {
+            path.push_str(name);
+            match entry {
+                Entry::Folder(folder) => {
+                    path.push('/');
+                    folder.each(path, visit);
+                }
+                entry => visit(path, entry),
+            }
+            path.truncate(above);
+        }
     }
 }
 
@@ -126,43 +205,87 @@ mod tests {
         assert!(entries(b"9 a\0aaaaaaaaaaaaaaaaaaaa").next().unwrap().is_err());
     }
 
-    #[test]
-    fn a_tree_that_repeats_itself_is_not_followed_for_ever() {
+    /// Walks from nothing; returns the path of each entry with its kind.
+    fn walk(odb: &Odb<'_>, root: Oid) -> Result<Vec<(String, Entry)>, WalkError> {
+        let (mut seen, reads) = (Vec::new(), AtomicUsize::new(0));
+        let mut note = |path: &str, entry: &Entry| {
+            seen.push((path.to_owned(), entry.clone()));
+            false
+        };
+        Walk::new(odb, &reads, &mut note).run(root, None)?;
+        Ok(seen)
+    }
+
+    fn in_memory() -> Odb<'static> {
         let odb = Odb::new().unwrap();
         odb.add_new_mempack_backend(1).unwrap();
+        odb
+    }
+
+    fn tree_of(odb: &Odb<'_>, entries: &[(&str, &str, Oid)]) -> Oid {
+        let data = entries.iter().flat_map(|(mode, name, id)| [format!("{mode} {name}\0").as_bytes(), id.as_bytes()].concat());
+        odb.write(ObjectType::Tree, &data.collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_tree_that_repeats_itself_is_not_followed_for_ever() {
+        let odb = in_memory();
         let mut id = odb.write(ObjectType::Blob, b"x").unwrap();
         let mut mode = "100644";
         for _ in 0..8 {
-            let tree: Vec<u8> = (0..10).flat_map(|i| [format!("{mode} {i}\0").as_bytes(), id.as_bytes()].concat()).collect();
-            id = odb.write(ObjectType::Tree, &tree).unwrap();
+            let names: Vec<_> = (0..10).map(|i| i.to_string()).collect();
+            id = tree_of(&odb, &names.iter().map(|name| (mode, name.as_str(), id)).collect::<Vec<_>>());
             mode = "40000";
         }
-        assert!(matches!(walk(&odb, id, |_, _, _| ()), Err(WalkError::TooManyEntries)));
+        assert!(matches!(walk(&odb, id), Err(WalkError::TooManyEntries)));
+    }
+
+    #[test]
+    fn what_is_reused_counts_as_if_it_were_read() {
+        let odb = in_memory();
+        let blob = odb.write(ObjectType::Blob, b"x").unwrap();
+        let folder = tree_of(&odb, &[("100644", "a", blob), ("100644", "b", blob)]);
+        let (one, two) = (tree_of(&odb, &[("40000", "f", folder)]), tree_of(&odb, &[("100644", "a", blob), ("40000", "f", folder)]));
+        let reads = AtomicUsize::new(0);
+        let mut all = |_: &str, _: &Entry| true;
+        let known = Walk::new(&odb, &reads, &mut all).run(one, None).unwrap();
+        assert_eq!((known.seen, reads.load(Ordering::Relaxed)), (3, 2));
+        let again = Walk::new(&odb, &reads, &mut all).run(two, Some(&known)).unwrap();
+        assert_eq!((again.seen, reads.load(Ordering::Relaxed)), (4, 3), "only the root is read");
+        let short = Walk { left: 3, ..Walk::new(&odb, &reads, &mut all) };
+        assert!(matches!(short.run(two, Some(&known)), Err(WalkError::TooManyEntries)));
+    }
+
+    #[test]
+    fn a_folder_is_known_at_its_path_alone() {
+        let odb = in_memory();
+        let blob = odb.write(ObjectType::Blob, b"x").unwrap();
+        let folder = tree_of(&odb, &[("100644", "x", blob)]);
+        let (one, two) = (tree_of(&odb, &[("40000", "a", folder)]), tree_of(&odb, &[("40000", "b", folder)]));
+        let reads = AtomicUsize::new(0);
+        let mut below_a = |path: &str, _: &Entry| path.starts_with("a/");
+        let known = Walk::new(&odb, &reads, &mut below_a).run(one, None).unwrap();
+        let moved = Walk::new(&odb, &reads, &mut below_a).run(two, Some(&known)).unwrap();
+        let mut left = Vec::new();
+        moved.each(&mut String::new(), &mut |path, _| left.push(path.to_owned()));
+        assert_eq!(left, [""; 0], "what is wanted in `a` is not in `b`");
     }
 
     #[test]
     fn a_very_deep_tree_and_odd_names_are_left_out() {
-        let odb = Odb::new().unwrap();
-        odb.add_new_mempack_backend(1).unwrap();
+        let odb = in_memory();
         let blob = odb.write(ObjectType::Blob, b"x").unwrap();
         let mut id = blob;
         for depth in 0..DEEPEST + 10 {
-            let mode = if depth == 0 { "100644" } else { "40000" };
-            id = odb.write(ObjectType::Tree, &[format!("{mode} d\0").as_bytes(), id.as_bytes()].concat()).unwrap();
+            id = tree_of(&odb, &[(if depth == 0 { "100644" } else { "40000" }, "d", id)]);
         }
-        let mut seen = Vec::new();
-        walk(&odb, id, |_, entry, _| seen.push(entry)).unwrap();
-        assert_eq!(seen, [Entry::Odd]);
+        let seen = walk(&odb, id).unwrap();
+        assert!(matches!(seen[..], [(_, Entry::Odd)]), "{seen:?}");
         let names: [&[u8]; 6] = [b".git", b"..", b"a/b", b"\xff", b"", b"ok"];
         let tree: Vec<u8> = names.iter().flat_map(|name| [b"100644 ", *name, b"\0", blob.as_bytes()].concat()).collect();
-        let id = odb.write(ObjectType::Tree, &tree).unwrap();
-        let mut files = Vec::new();
-        walk(&odb, id, |path, entry, _| {
-            if entry == Entry::File {
-                files.push(path.to_owned());
-            }
-        })
-        .unwrap();
+        let seen = walk(&odb, odb.write(ObjectType::Tree, &tree).unwrap()).unwrap();
+        let files: Vec<_> = seen.iter().filter(|(_, entry)| matches!(entry, Entry::File(_))).map(|(path, _)| path.as_str()).collect();
         assert_eq!(files, ["ok"]);
+        assert_eq!(seen[3].0, "\u{fffd}", "one that is no UTF-8 is named as well as can be");
     }
 }

@@ -12,6 +12,7 @@ mod kustomize;
 mod locate;
 mod markers;
 mod names;
+mod near;
 pub(super) mod nested;
 mod scalar;
 mod searched;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 use locate::Part;
+pub(super) use near::{Miss, misses};
 pub(super) use scalar::{has_host, names_image};
 use trail::{Step, Trail};
 

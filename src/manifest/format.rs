@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::find;
+use super::missed::{self, Missed};
 use super::site::{Locked, Site};
-use super::text::{self, Language, MissReason, Reader, Search};
+use super::text::{self, Language, Reader, Search};
 use super::tree::{self, Tree, Unreadable};
 use super::watch::{Watch, fnv1a};
 
@@ -13,7 +16,8 @@ const TEMPLATES: [&str; 7] = ["gotmpl", "tmpl", "tpl", "tftpl", "j2", "jinja", "
 const TERRAFORM: [&str; 4] = ["tf", "hcl", "nomad", "tfvars"];
 
 /// How a file is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Format {
     /// As YAML.
@@ -31,7 +35,7 @@ pub enum Format {
 }
 
 /// A file with searches of the user's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Searched {
     built_in: Option<BuiltIn>,
     /// The numbers of the searches, as bits.
@@ -39,7 +43,8 @@ pub struct Searched {
 }
 
 /// What is built in for a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum BuiltIn {
     Yaml,
     Json,
@@ -52,19 +57,6 @@ enum BuiltIn {
 #[derive(Clone, Debug, Default)]
 pub struct Formats {
     searches: Arc<[Search]>,
-}
-
-/// What looks like a reference in a file that is no YAML, and is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NearMiss {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What stands there, shortened if it is long.
-    pub written: String,
-    /// Why it is none.
-    pub reason: MissReason,
 }
 
 impl Formats {
@@ -129,18 +121,19 @@ impl Formats {
         }
     }
 
-    /// Finds what looks like a reference and is none, in a text that is read otherwise than as YAML; nothing if it cannot be read.
+    /// Finds what looks like a reference in a text and is not among its sites, in the order of its bytes; 10,000 at most.
+    ///
+    /// `sites` are all that were taken. A text that cannot be read, or is encrypted, has no near misses: it is skipped as a whole.
     #[must_use]
-    pub fn near_misses(&self, text: &[u8], format: Format) -> Vec<NearMiss> {
-        let (_, reader) = self.reader(format);
-        let Ok(text) = tree::decode(text) else { return Vec::new() };
-        let misses = reader.read(text).map(|found| found.misses).unwrap_or_default();
-        let mut cursor = find::Cursor::new(text);
-        let miss = |miss: text::Miss| {
-            let (line, column) = cursor.advance(miss.at);
-            NearMiss { line, column, written: miss.written, reason: miss.reason }
+    pub fn missed(&self, text: &[u8], format: Format, watch: &Watch, sites: &[Site]) -> Vec<Missed> {
+        let (built_in, reader) = self.reader(format);
+        let Ok(decoded) = tree::decode(text) else { return Vec::new() };
+        let searched = reader.read(decoded).map(|found| found.misses).unwrap_or_default();
+        let tree = match built_in {
+            Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template) => Tree::parse(text).ok(),
+            Some(BuiltIn::Dockerfile | BuiltIn::Terraform) | None => None,
         };
-        misses.into_iter().map(miss).collect()
+        missed::missed(decoded, tree.as_ref(), searched, watch, sites)
     }
 
     /// Returns what is built in for a format, and who reads the text beside or instead of the YAML parser.

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::layer::Layer;
 use crate::image::{Digest, Repository, Tag};
 
 /// How a reference stands in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Shape {
@@ -138,7 +138,8 @@ impl Serialize for Site {
 }
 
 /// Why a site cannot be edited. Reads on from "1.4.2 is due, but …".
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Locked {
     /// The file carries a checksum over its values.
@@ -163,6 +164,7 @@ pub enum Locked {
     #[error("it shares its tag or digest with {with}, which would move along")]
     Shared {
         /// The repository of the other reference; one of them, if there are several.
+        #[serde(with = "super::saved::text")]
         with: Repository,
     },
     /// Several values, or none, may be what a marker is for.
@@ -197,7 +199,8 @@ pub(super) struct Naming {
 }
 
 /// Why no digest can be written at a site that has none. Reads on from "its digest is to be written along, and …".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoDigest {
     /// Which parameter takes a digest is known to the chart alone.

@@ -57,7 +57,7 @@ pub(super) struct Miss {
 }
 
 /// Why something that looks like a reference in a text is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum MissReason {
     /// A variable that has no value in the file.

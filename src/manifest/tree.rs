@@ -9,6 +9,8 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Classified, Verdict};
 
 /// The longest text that is read, in bytes.
@@ -18,10 +20,11 @@ const MAX_NODES: usize = 2_000_000;
 /// How deep block and flow collections may nest, each.
 const MAX_DEPTH: usize = 128;
 /// How much of the parser's message is shown, in characters.
-const MAX_MESSAGE: usize = 160;
+pub(super) const MAX_MESSAGE: usize = 160;
 
 /// Why a text was not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Unreadable {
     /// It is no text in UTF-8.

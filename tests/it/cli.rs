@@ -137,8 +137,9 @@ fn refs_lists_every_reference_of_a_directory() {
     assert_eq!(found[1]["repository"], "ghcr.io/acme/api");
     assert_eq!(found[1]["tag"], "1.4");
 
-    let run = Run::of(bare(dir.path()).args(["refs", "."])).done().says("2 references found, 1 file could not be read");
-    assert!(run.stdout.contains("docker.io/library/nginx\n  1.25-alpine"), "{}", run.stdout);
+    let run =
+        Run::of(bare(dir.path()).args(["refs", "."])).done().says("2 references to 2 repositories found; 0 not taken, 1 file left alone");
+    assert!(run.stdout.starts_with("docker.io/library/nginx\n  1.25-alpine  a/deployment.yaml:4:12  "), "{}", run.stdout);
     let run = Run::of(bare(dir.path()).args(["refs", ".", "--skipped"])).done();
     assert!(run.stdout.starts_with("broken.yaml: ") && run.stdout.lines().count() == 1, "{}", run.stdout);
 }

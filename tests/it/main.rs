@@ -11,6 +11,7 @@ mod import;
 mod manifest;
 mod packaging;
 mod policy;
+mod refs;
 mod registry;
 mod support;
 mod webhook;

@@ -4,6 +4,7 @@ mod edits;
 mod golden;
 mod hostile;
 mod markers;
+mod missed;
 mod nested;
 mod properties;
 mod shapes;

@@ -124,7 +124,7 @@ fn join(base: &str, name: &str) -> String {
 }
 
 /// Says whether a version is one, and no range: `1.4.1`, `v1.4.1-rc.1+build`.
-fn is_exact(version: &str) -> bool {
+pub(super) fn is_exact(version: &str) -> bool {
     semver::Version::parse(version.strip_prefix('v').unwrap_or(version)).is_ok()
 }
 
@@ -155,7 +155,7 @@ fn helmfile_repository(tree: &Tree<'_>, root: usize, alias: &str) -> Option<Stri
     })
 }
 
-fn value(tree: &Tree<'_>, mapping: usize, name: &str) -> Option<usize> {
+pub(super) fn value(tree: &Tree<'_>, mapping: usize, name: &str) -> Option<usize> {
     if !matches!(tree.nodes[mapping].kind, Kind::Mapping { .. }) {
         return None;
     }
@@ -163,7 +163,7 @@ fn value(tree: &Tree<'_>, mapping: usize, name: &str) -> Option<usize> {
     found.map(|(_, value)| tree.resolve(value))
 }
 
-fn entry<'w>(tree: &'w Tree<'_>, mapping: usize, name: &str) -> Option<&'w str> {
+pub(super) fn entry<'w>(tree: &'w Tree<'_>, mapping: usize, name: &str) -> Option<&'w str> {
     tree.text_of(value(tree, mapping, name)?).filter(|text| !text.is_empty())
 }
 

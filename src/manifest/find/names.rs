@@ -61,6 +61,11 @@ impl<'a> Name<'a> {
         Some(Self { prefix, stem, case, role })
     }
 
+    /// Says whether the words before the role name an image.
+    pub(super) fn names_image(&self) -> bool {
+        names_image(self.stem)
+    }
+
     /// Returns the name with another word in the place of its role.
     pub(super) fn with(&self, word: &str) -> String {
         let Self { prefix, stem, case, .. } = self;

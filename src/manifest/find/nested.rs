@@ -20,7 +20,7 @@ use super::scalar::names_image;
 use super::{Finder, Findings, Inner, MAX_TEXTS, shared};
 
 /// How deep texts may lie in texts.
-const MAX_LAYERS: usize = 4;
+pub(super) const MAX_LAYERS: usize = 4;
 
 impl Finder<'_, '_> {
     /// Looks through a scalar of several lines, if the byte search found a watched name there.

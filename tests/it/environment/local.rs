@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use tagboat::environment::{Environment, Error, Fault, Push, Skipped};
+use tagboat::environment::{Entry, Environment, Error, Fault, Push};
 use tagboat::error::{Classified as _, Verdict};
 
 use super::{Site, config, content, fault, paths, round_trip};
@@ -54,7 +54,7 @@ fn a_missing_branch_and_an_empty_repository_are_told_apart() {
 }
 
 #[test]
-fn links_and_submodules_are_left_out_and_counted() {
+fn links_and_submodules_are_left_out_and_named() {
     let upstream = Upstream::new(&[("a.yaml", "1\n"), ("dir/b.yaml", "2\n")]);
     symlink("a.yaml", upstream.work().join("link.yaml")).unwrap();
     let commit = git(&upstream.work(), &["rev-parse", "HEAD"]);
@@ -64,8 +64,12 @@ fn links_and_submodules_are_left_out_and_counted() {
     git(&upstream.work(), &["push", "-q", "origin", "main"]);
     let mut site = Site::open(config(&url(&upstream)));
     let snapshot = site.fetch();
-    let listing = snapshot.list(&|_| true).unwrap();
-    assert_eq!(listing.skipped, Skipped { links: 1, submodules: 1, odd: 0 });
+    let folder = snapshot.walk(None, &|path, entry| path != "dir/b.yaml" && !matches!(entry, Entry::Submodule)).unwrap();
+    let names: Vec<_> = folder.entries().iter().map(|(name, entry)| (&**name, entry)).collect();
+    let [("a.yaml", Entry::File(_)), ("dir", Entry::Folder(dir)), ("link.yaml", Entry::Link)] = names[..] else { panic!("{names:?}") };
+    assert!(dir.entries().is_empty(), "what is not wanted is not kept");
+    let all = snapshot.walk(None, &|_, _| true).unwrap();
+    assert!(all.entries().iter().any(|(name, entry)| &**name == "sub" && matches!(entry, Entry::Submodule)));
     assert_eq!(paths(&snapshot), ["a.yaml", "dir/b.yaml"]);
     // Neither can be written over.
     for path in ["link.yaml", "sub", "sub/x", "dir", "a.yaml/x", "none", "dir/none", ""] {

@@ -1,7 +1,7 @@
 //! Files that are no YAML, and forms of YAML that other tools than Kubernetes know.
 
 use tagboat::image::Tag;
-use tagboat::manifest::{Edit, EditError, Format, Formats, MissReason, NearMiss, Search, Site, Unreadable, Watch, apply, scan};
+use tagboat::manifest::{Edit, EditError, Format, Formats, MissReason, Search, Site, Unreadable, Watch, Why, apply, scan};
 
 use super::{describe, digest, watch};
 
@@ -117,10 +117,10 @@ fn a_search_finds_what_its_groups_say() {
     let formats = formats(&[r"^\w=(?<repository>[^:\n]+):(?<tag>[^\s@]*)(@(?<digest>\S+))?"], None);
     let sites = searched(&formats, text).unwrap();
     assert_eq!(sites.iter().map(describe).collect::<Vec<_>>(), ["1:20 regex A ghcr.io/acme/api 1"]);
-    let misses = formats.near_misses(text.as_bytes(), formats.of("a.env").unwrap());
-    let miss = |line, written: &str, reason| NearMiss { line, column: 1, written: written.to_owned(), reason };
+    let misses = formats.missed(text.as_bytes(), formats.of("a.env").unwrap(), &Watch::everything(), &sites);
+    let miss = |line, written: &str, reason| (line, 1, written.to_owned(), Why::Searched(reason));
     assert_eq!(
-        misses,
+        misses.into_iter().map(|miss| (miss.line, miss.column, miss.shown, miss.why)).collect::<Vec<_>>(),
         [
             miss(2, "B=ghcr.io/acme/api:2@nope", MissReason::NoDigest),
             miss(3, "C=x y:3", MissReason::NoRepository),
@@ -133,10 +133,14 @@ fn a_search_finds_what_its_groups_say() {
 fn near_misses_of_built_in_formats_say_why() {
     let formats = Formats::default();
     let misses = |text: &str, format| {
-        formats.near_misses(text.as_bytes(), format).into_iter().map(|miss| (miss.line, miss.reason)).collect::<Vec<_>>()
+        let missed = formats.missed(text.as_bytes(), format, &Watch::everything(), &[]);
+        missed.into_iter().map(|miss| (miss.line, miss.why)).collect::<Vec<_>>()
     };
-    assert_eq!(misses("FROM a\nFROM $X\nFROM A:1\n", Format::Dockerfile), [(2, MissReason::Variable), (3, MissReason::NoReference)]);
-    assert_eq!(misses("image = \"a:${b}\"\nx = \"${y}\"\n", Format::Terraform), [(1, MissReason::Variable)]);
+    assert_eq!(
+        misses("FROM a\nFROM $X\nFROM A:1\n", Format::Dockerfile),
+        [(2, Why::Searched(MissReason::Variable)), (3, Why::Searched(MissReason::NoReference))]
+    );
+    assert_eq!(misses("image = \"a:${b}\"\nx = \"${y}\"\n", Format::Terraform), [(1, Why::Searched(MissReason::Variable))]);
 }
 
 #[test]

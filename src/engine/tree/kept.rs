@@ -1,0 +1,246 @@
+//! The file that brings what blobs hold over a restart.
+//!
+//! It is a cache: without it everything is scanned anew. Lines of JSON, the first with the key of what was looked for and
+//! by which scanner, the last with a checksum over all others. What is not of our key, is cut short, or was touched is not
+//! used at all; a single line that no scan could have made is left out. And no site is edited before its text was scanned again.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::census::Census;
+use super::scanned::{Content, Scanned};
+use super::{LARGEST_FILE, SkipReason};
+use crate::engine::edges::Edge;
+use crate::environment::BlobId;
+use crate::error::chain;
+use crate::manifest::{Format, Formats, SCANNER, SavedSite, Watch};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+/// What does not fit is scanned anew after a restart.
+const LARGEST: u64 = 64 << 20;
+/// As is what makes a longer line.
+const LONGEST_LINE: u64 = 16 << 20;
+/// How many blobs that hold nothing stand in one line.
+const A_LINE: usize = 1_000;
+/// The file is written when what a restart would scan anew has grown to one part in this many.
+const WORTH_A_WRITE: usize = 8;
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Line {
+    Key { version: u32, key: String },
+    Nothing { format: Format, blobs: Vec<String> },
+    Skipped { format: Format, blob: String, reason: SkipReason },
+    Sites { format: Format, blob: String, sites: Vec<SavedSite> },
+    Sum(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("reading it")]
+    Read(#[from] io::Error),
+    #[error("it is larger than {LARGEST} bytes")]
+    TooLarge,
+    #[error("it is of another version, or was made for other settings")]
+    Foreign,
+    #[error("it is damaged")]
+    Damaged,
+}
+
+/// Keeps the file current.
+#[derive(Debug)]
+pub(super) struct Kept {
+    file: PathBuf,
+    key: String,
+    is_loaded: bool,
+    /// How many blobs were scanned that the file does not know.
+    unsaved: usize,
+    edge: Edge,
+}
+
+impl Kept {
+    /// Takes the place of the file, and all that what is found depends on besides the text.
+    pub(super) fn new(file: PathBuf, watch: &Watch, formats: &Formats) -> Self {
+        let about = [VERSION.into(), SCANNER.into(), LARGEST_FILE as u64, watch.fingerprint(), formats.fingerprint()];
+        let mut hash = Sha256::new().chain_update(env!("CARGO_PKG_VERSION"));
+        about.iter().for_each(|part| hash.update(part.to_be_bytes()));
+        Self { file, key: hex(&hash.finalize()), is_loaded: false, unsaved: 0, edge: Edge::default() }
+    }
+
+    /// Returns what an earlier process knew, the first time; then nothing.
+    pub(super) fn load(&mut self, watch: &Watch) -> Vec<(Content, Scanned)> {
+        if std::mem::replace(&mut self.is_loaded, true) {
+            return Vec::new();
+        }
+        let file = self.file.display();
+        match self.read(watch) {
+            Ok(scanned) => return scanned,
+            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(reason @ Unusable::Foreign) => tracing::debug!(%file, %reason, "the kept scans are not used"),
+            Err(error) => tracing::warn!(%file, reason = %chain(&error), "the kept scans cannot be used; all files are scanned anew"),
+        }
+        Vec::new()
+    }
+
+    fn read(&self, watch: &Watch) -> Result<Vec<(Content, Scanned)>, Unusable> {
+        let file = File::open(&self.file)?;
+        if file.metadata()?.len() > LARGEST {
+            return Err(Unusable::TooLarge);
+        }
+        let mut file = BufReader::new(file.take(LARGEST));
+        let (mut hash, mut bytes, mut scanned) = (Sha256::new(), Vec::new(), Vec::new());
+        for number in 0.. {
+            bytes.clear();
+            (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
+            let line = serde_json::from_slice(&bytes).map_err(|_| Unusable::Damaged)?;
+            match line {
+                Line::Key { version: VERSION, key } if number == 0 && key == self.key => {}
+                Line::Key { .. } if number == 0 => return Err(Unusable::Foreign),
+                Line::Sum(sum) if number > 0 => {
+                    let is_last = file.fill_buf()?.is_empty() && bytes.ends_with(b"\n");
+                    return if is_last && sum == hex(&hash.finalize()) { Ok(scanned) } else { Err(Unusable::Damaged) };
+                }
+                line if number > 0 => line.restore(watch, &mut scanned),
+                _ => return Err(Unusable::Damaged),
+            }
+            hash.update(&bytes);
+        }
+        Err(Unusable::Damaged)
+    }
+
+    /// Notes that `new` blobs were scanned, and writes the file if that is worth it: so all writes together cost no more than
+    /// some times what was scanned.
+    pub(super) fn save(&mut self, new: usize, census: &Census) {
+        self.unsaved = self.unsaved.saturating_add(new);
+        if self.unsaved == 0 || self.unsaved.saturating_mul(WORTH_A_WRITE) < census.len() {
+            return;
+        }
+        let (written, file, now) = (self.write(census), self.file.display(), Instant::now());
+        match written {
+            Ok(()) => {
+                self.unsaved = 0;
+                self.edge.succeeded(now, |since| tracing::info!(%file, failing_for = %since, "the scans are kept again"));
+            }
+            Err(error) => {
+                let reason: Arc<str> = error.to_string().into();
+                self.edge.failed(now, &reason, |count, since| {
+                    tracing::warn!(%file, %reason, count, failing_for = %since, "the scans cannot be kept; a restart scans all files anew");
+                });
+            }
+        }
+    }
+
+    /// Replaces the file as a whole.
+    fn write(&self, census: &Census) -> io::Result<()> {
+        let dir = self.file.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(dir)?;
+        let mut file = tempfile::Builder::new().prefix(".tmp").tempfile_in(dir)?;
+        let mut sealed = Sealed { file: BufWriter::new(file.as_file_mut()), hash: Sha256::new(), left: LARGEST - LONGEST_LINE };
+        sealed.line(&Line::Key { version: VERSION, key: self.key.clone() })?;
+        let mut nothing: Vec<(Format, Vec<String>)> = Vec::new();
+        for ((blob, format), scanned) in census.iter() {
+            let (blob, format) = (blob.to_string(), *format);
+            match scanned {
+                Scanned::Nothing => match nothing.iter_mut().find(|(other, blobs)| *other == format && blobs.len() < A_LINE) {
+                    Some((_, blobs)) => blobs.push(blob),
+                    None => nothing.push((format, vec![blob])),
+                },
+                Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
+                Scanned::Sites(sites) => {
+                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect() })?;
+                }
+            }
+        }
+        for (format, blobs) in nothing {
+            sealed.line(&Line::Nothing { format, blobs })?;
+        }
+        sealed.close()?;
+        file.persist(&self.file).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Removes the file; what a process with the same settings finds later, it has found itself.
+    pub(super) fn remove(&mut self) {
+        self.unsaved = 0;
+        // One that cannot be removed is found to be wrong again.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+impl Line {
+    /// Adds what the line tells, as far as a scan could have found it.
+    fn restore(self, watch: &Watch, scanned: &mut Vec<(Content, Scanned)>) {
+        match self {
+            Self::Key { .. } | Self::Sum(_) => {}
+            Self::Nothing { format, blobs } => {
+                scanned.extend(blobs.iter().filter_map(|blob| Some(((BlobId::parse(blob)?, format), Scanned::Nothing))));
+            }
+            Self::Skipped { format, blob, reason } => {
+                let is_sound = match &reason {
+                    SkipReason::TooLarge | SkipReason::LfsPointer => true,
+                    SkipReason::Unreadable(reason) => reason.is_sound(),
+                    // These are not said of a blob.
+                    SkipReason::Encrypted
+                    | SkipReason::Link
+                    | SkipReason::Submodule
+                    | SkipReason::NotRegular
+                    | SkipReason::Unopened(_)
+                    | SkipReason::Odd => false,
+                };
+                let blob = BlobId::parse(&blob).filter(|_| is_sound);
+                scanned.extend(blob.map(|blob| ((blob, format), Scanned::Skipped(reason))));
+            }
+            Self::Sites { format, blob, sites } => {
+                let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
+                let sites = sites.filter(|sites| !sites.is_empty());
+                scanned.extend(BlobId::parse(&blob).zip(sites).map(|(blob, sites)| ((blob, format), Scanned::Sites(sites))));
+            }
+        }
+    }
+}
+
+/// A file being written, with its checksum.
+struct Sealed<W> {
+    file: W,
+    hash: Sha256,
+    /// How many bytes may still be written.
+    left: u64,
+}
+
+impl<W: Write> Sealed<W> {
+    /// Writes a line, unless it is too long or the file is full.
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        let length = bytes.len() as u64;
+        if let Some(left) = self.left.checked_sub(length).filter(|_| length < LONGEST_LINE) {
+            self.left = left;
+            self.hash.update(&bytes);
+            self.file.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+
+    fn close(mut self) -> io::Result<()> {
+        let sum = Line::Sum(hex(&self.hash.finalize()));
+        serde_json::to_writer(&mut self.file, &sum)?;
+        self.file.write_all(b"\n")?;
+        self.file.flush()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
