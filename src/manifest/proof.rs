@@ -74,7 +74,7 @@ fn meant<'c>(changes: &'c [Change], shift: &Shift) -> Vec<Meant<'c>> {
     let mut keys = shift.keys().iter();
     let place = |change: &Change| match change.entry {
         Some(_) => keys.next().map_or(0, |key| key + 1),
-        None => shift.new(change.node),
+        None => shift.to_new(change.node),
     };
     let nodes: Vec<usize> = changes.iter().map(place).collect();
     nodes.into_iter().zip(changes).map(|(node, change)| Meant { node, change }).collect()

@@ -132,11 +132,11 @@ fn is_break(byte: &u8) -> bool {
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at].iter().rposition(|byte| is_break(byte)).map_or(0, |before| before + 1)
+    text.as_bytes()[..at].iter().rposition(is_break).map_or(0, |before| before + 1)
 }
 
 fn next_break(text: &str, at: usize) -> usize {
-    text.as_bytes()[at..].iter().position(|byte| is_break(byte)).map_or(text.len(), |length| at + length)
+    text.as_bytes()[at..].iter().position(is_break).map_or(text.len(), |length| at + length)
 }
 
 /// Returns how the line ends that ends here, or, if the text does, how one before it does.

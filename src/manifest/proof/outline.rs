@@ -65,7 +65,7 @@ impl Outline {
             match left.next_if(|change| change.node == cut) {
                 Some(change) => {
                     let expected = Some((change.value.as_str(), change.style));
-                    let node = shift.new(cut);
+                    let node = shift.to_new(cut);
                     if tree.nodes.get(node).is_none() || tree.any_scalar(node) != expected {
                         return Err(Why::NotExpected { expected: change.value.clone() });
                     }
@@ -93,7 +93,7 @@ fn check_entries(tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(
             open.pop();
         }
         if let Some((_, (change, entry))) = left.next_if(|(key, _)| **key == index) {
-            let is_place = open.last().is_some_and(|&(around, count)| around == shift.new(entry.mapping) && count % 2 == 0);
+            let is_place = open.last().is_some_and(|&(around, count)| around == shift.to_new(entry.mapping) && count % 2 == 0);
             let is_key = is_bare(node) && tree.any_scalar(index) == Some((&entry.key, entry.style));
             let value = tree.nodes.get(index + 1).filter(|value| is_bare(value)).and_then(|_| tree.any_scalar(index + 1));
             if !(is_place && is_key && value == Some((&change.value, change.style))) {
@@ -124,7 +124,7 @@ impl Hashes {
             if shift.is_new(index) {
                 continue;
             }
-            let is_cut = cuts.next_if_eq(&&shift.old(index)).is_some();
+            let is_cut = cuts.next_if_eq(&&shift.to_old(index)).is_some();
             write_node(&mut run, index, node, shift, is_cut);
             if is_cut {
                 hashes.runs.push(hash(keys, &run));
@@ -160,10 +160,10 @@ fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, shift: &Shift, i
         Kind::Alias(_) => b'*',
     };
     run.push(kind);
-    write_number(run, shift.old(node.end) - shift.old(index));
+    write_number(run, shift.to_old(node.end) - shift.to_old(index));
     write_number(run, node.anchor);
     if let Kind::Alias(target) = node.kind {
-        write_number(run, shift.old(target));
+        write_number(run, shift.to_old(target));
     }
     match &node.tag {
         None => run.push(0),

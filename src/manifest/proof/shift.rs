@@ -26,12 +26,12 @@ impl Shift {
     }
 
     /// Returns the index in the old text of a node that it has, or of where one ends.
-    pub(super) fn old(&self, new: usize) -> usize {
+    pub(super) fn to_old(&self, new: usize) -> usize {
         new.saturating_sub(2 * self.new.partition_point(|&key| key < new))
     }
 
     /// Returns the index in the new text of a node of the old one.
-    pub(super) fn new(&self, old: usize) -> usize {
+    pub(super) fn to_new(&self, old: usize) -> usize {
         old + 2 * self.old.partition_point(|&next| next <= old)
     }
 
