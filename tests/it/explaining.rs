@@ -72,7 +72,7 @@ fn a_pattern_explains_all_that_it_covers_and_json_gives_an_object_a_case() {
     assert_eq!((&cases[1]["held"], &cases[1]["places"][0]["line"]), (&Value::Null, &2.into()));
     assert_eq!(cases[0]["rule"], world.fill("REGISTRY/shop/*"));
     let none = world.tagboat(&policy, &["explain", &world.fill("REGISTRY/far/*")]).ended(1);
-    none.says("none in the environments was found to match it");
+    none.says("is a pattern, and no reference in the environments is known to match it");
 }
 
 #[test]
@@ -101,6 +101,17 @@ fn a_plain_list_contacts_no_environment() {
     let run = world.tagboat(&policy, &["explain", &reference, "--tags", list.to_str().unwrap()]).done();
     assert!(!run.stderr.contains("lost") && run.stdout.starts_with("->  1.4.2  chosen\n"), "{}{}", run.stdout, run.stderr);
     run.says("what is held in the environments is not looked at");
+}
+
+#[test]
+fn what_an_answer_lacks_is_said() {
+    let world = World::new(&[(API, "x: 1\n")]);
+    let policy = world.policy("[[image]]\nrepository = \"shop/api\"\npolicy = { newest = \"pushed\" }\n");
+    let list = world.dir.path().join("list");
+    std::fs::write(&list, "1.4.1\n1.4.2\n").unwrap();
+    let explain = |image: &str| world.tagboat(&policy, &["explain", image, "--tags", list.to_str().unwrap()]).done();
+    explain("shop/api:1.4.1").says("hint: a plain list says no more than names; without --tags the registry is asked\n");
+    explain("shop/web").says("hint: name the tag to start from, as in docker.io/shop/web:TAG\n");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl<'a> Scope<'a> {
     /// Takes the image as it is asked about, wherever it stands.
     pub(super) fn alone(&self) -> anyhow::Result<Cases<'a>> {
         let RepositoryPattern::One(repository) = &self.wanted else {
-            bail!("`{}` names no repository, and none in the environments was found to match it", self.wanted);
+            bail!("`{}` is a pattern, and no reference in the environments is known to match it", self.wanted);
         };
         let rule = self.rules.and_then(|rules| rules.find_anywhere(repository));
         let case =

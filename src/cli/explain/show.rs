@@ -96,6 +96,12 @@ impl Section<'_> {
             Decision::Move { .. } if offline && case.rule.is_some() => {
                 anstream::eprintln!("{HINT}hint{HINT:#}: what is held in the environments is not looked at with --tags");
             }
+            Decision::Wanting(_) if offline => {
+                anstream::eprintln!("{HINT}hint{HINT:#}: a plain list says no more than names; without --tags the registry is asked");
+            }
+            Decision::Keep(Keep::NoCurrent) => {
+                anstream::eprintln!("{HINT}hint{HINT:#}: name the tag to start from, as in {}:TAG", case.repository);
+            }
             _ => {}
         }
     }
