@@ -90,6 +90,7 @@ pub(super) fn execute(args: &Args, settings: Option<Settings>) -> anyhow::Result
             Format::Text => shown.as_text(index, sections, args.tags.is_some()),
         }
     }
+    source.end();
     Ok(exit)
 }
 

@@ -94,7 +94,7 @@ impl<'a> Scope<'a> {
             match &self.current {
                 _ if !found.unread.is_empty() => {}
                 Some(current) if somewhere => {
-                    anstream::eprintln!("no reference in the environments has the tag {current}; explained as if one had")
+                    anstream::eprintln!("no reference in the environments has the tag {current}; explained as if one had");
                 }
                 _ => anstream::eprintln!("no reference in the environments to {}", self.wanted),
             }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
@@ -36,11 +37,12 @@ pub(super) enum Source {
 pub(super) struct Registries {
     runtime: Runtime,
     client: Client,
-    learner: Arc<Learner>,
     listings: HashMap<Repository, Listing>,
-    facts: HashMap<Repository, Facts>,
+    /// What is known of the tags of each repository, and who learns it.
+    known: HashMap<Repository, (Arc<Learner>, Facts)>,
+    ages: Arc<Ages>,
     /// Where the ages are kept until the end.
-    _ages: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 impl Source {
@@ -65,21 +67,14 @@ impl Source {
     /// Asks registries, and knows the ages of tags that the daemon has seen.
     pub(super) fn ask(settings: Option<Settings>) -> anyhow::Result<Self> {
         // A copy, since a running daemon keeps the ages of tags to itself.
-        let ages = tempfile::Builder::new().prefix("tagboat-explain-").tempdir()?;
+        let dir = tempfile::Builder::new().prefix("tagboat-explain-").tempdir()?;
         if let Some(settings) = &settings {
-            engine::take_along(&settings.engine.state_dir, ages.path());
+            engine::take_along(&settings.engine.state_dir, dir.path());
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let client = Client::new(registries(settings)?)?;
-        let learner = Learner::new(client.clone(), Ages::new(ages.path()));
-        Ok(Self::Registries(Box::new(Registries {
-            runtime,
-            client,
-            learner,
-            listings: HashMap::new(),
-            facts: HashMap::new(),
-            _ages: ages,
-        })))
+        let ages = Ages::new(dir.path());
+        Ok(Self::Registries(Box::new(Registries { runtime, client, listings: HashMap::new(), known: HashMap::new(), ages, _dir: dir })))
     }
 
     /// Returns the tags of a repository.
@@ -102,13 +97,22 @@ impl Source {
     ) -> anyhow::Result<(Facts, Option<FactError>)> {
         let Self::Registries(registries) = self else { return Ok((Facts::new(), None)) };
         let listing = registries.listing(repository)?;
-        let facts = registries.facts.entry(repository.clone()).or_default();
+        // Its time runs from here on, however long the listing took.
+        let begin = || (Learner::new(registries.client.clone(), Arc::clone(&registries.ages)), Facts::new());
+        let (learner, facts) = registries.known.entry(repository.clone()).or_insert_with(begin);
         while let Decision::Wanting(need) = decide(facts) {
-            if let Err(error) = registries.runtime.block_on(registries.learner.learn(repository, &listing, &need, facts)) {
+            if let Err(error) = registries.runtime.block_on(learner.learn(repository, &listing, &need, facts)) {
                 return Ok((facts.clone(), Some(error)));
             }
         }
         Ok((facts.clone(), None))
+    }
+
+    /// Ends; what still blocks (a name that is looked up) is not waited for long.
+    pub(super) fn end(self) {
+        if let Self::Registries(registries) = self {
+            registries.runtime.shutdown_timeout(Duration::from_millis(200));
+        }
     }
 }
 
