@@ -12,6 +12,13 @@ pub(super) const MOST_ENTRIES: usize = 2_000_000;
 /// A larger single tree object is not read.
 const LARGEST_TREE: usize = 64 << 20;
 
+/// The modes of entries that are followed or read.
+const TREE: u32 = 0o040_000;
+const FILE: u32 = 0o100_644;
+const EXECUTABLE: u32 = 0o100_755;
+/// Written by very old versions of Git.
+const SHARED_FILE: u32 = 0o100_664;
+
 /// The kind of an entry that is no tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Entry {
@@ -44,6 +51,31 @@ pub(super) fn walk(odb: &Odb<'_>, root: Oid, mut each: impl FnMut(&str, Entry, O
     walk.tree(root, &mut String::new(), 0)
 }
 
+/// Finds a regular file by its path from the root.
+pub(super) fn find(odb: &Odb<'_>, root: Oid, path: &str) -> Result<Option<Oid>, git2::Error> {
+    let mut id = root;
+    let mut names = path.split('/').take(DEEPEST + 1).peekable();
+    while let Some(name) = names.next() {
+        let tree = read(odb, id)?;
+        let is_it = |entry: &Result<(u32, &[u8], Oid), _>| entry.as_ref().map_or(true, |(_, other, _)| *other == name.as_bytes());
+        match (entries(tree.data()).find(is_it).transpose()?, names.peek()) {
+            (Some((TREE, _, below)), Some(_)) => id = below,
+            (Some((FILE | EXECUTABLE | SHARED_FILE, _, found)), None) => return Ok(Some(found)),
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a single tree object.
+fn read<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<git2::OdbObject<'a>, git2::Error> {
+    let (size, kind) = odb.read_header(id)?;
+    if kind != ObjectType::Tree || size > LARGEST_TREE {
+        return Err(git2::Error::from_str("a tree is no tree, or far too large"));
+    }
+    odb.read(id)
+}
+
 struct Walk<'a> {
     odb: &'a Odb<'a>,
     left: usize,
@@ -52,11 +84,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn tree(&mut self, id: Oid, path: &mut String, depth: usize) -> Result<(), WalkError> {
-        let (size, kind) = self.odb.read_header(id)?;
-        if kind != ObjectType::Tree || size > LARGEST_TREE {
-            return Err(git2::Error::from_str("a tree is no tree, or far too large").into());
-        }
-        let tree = self.odb.read(id)?;
+        let tree = read(self.odb, id)?;
         let above = path.len();
         for entry in entries(tree.data()) {
             let (mode, name, id) = entry?;
@@ -64,11 +92,11 @@ impl Walk<'_> {
             let name = std::str::from_utf8(name).ok().filter(|name| is_sane(name));
             path.push_str(name.unwrap_or("?"));
             match (mode, name) {
-                (0o040_000, Some(_)) if depth < DEEPEST => {
+                (TREE, Some(_)) if depth < DEEPEST => {
                     path.push('/');
                     self.tree(id, path, depth + 1)?;
                 }
-                (0o100_644 | 0o100_755 | 0o100_664, Some(_)) => (self.each)(path, Entry::File, id),
+                (FILE | EXECUTABLE | SHARED_FILE, Some(_)) => (self.each)(path, Entry::File, id),
                 (0o120_000, Some(_)) => (self.each)(path, Entry::Link, id),
                 (0o160_000, Some(_)) => (self.each)(path, Entry::Submodule, id),
                 _ => (self.each)(path, Entry::Odd, id),

@@ -202,7 +202,7 @@ proptest! {
         let policy = Policy::new(config).unwrap();
         let tags = list(&words);
         let current = current.map(|c| Tag::parse(&c).unwrap());
-        let hold = held.map(|h| Hold { tag: Tag::parse(&h).unwrap(), digest: None, commit: "abc".into() });
+        let hold = held.map(|h| Hold { tag: Tag::parse(&h).unwrap(), digest: None, commit: "abc".into(), reverted: None });
         let question = Question { current: current.as_ref(), hold: hold.as_ref(), ..Question::of(&tags) };
         let explanation = explain(&policy, &question);
         prop_assert_eq!(&explanation.decision, &talk(&policy, &question).0);
