@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::policy::compare::{compare_details, compare_prereleases, kind_of, same_family, same_variant};
+use crate::policy::compare::{compare_details, compare_prereleases, kind_of, same_base, same_family, same_variant};
 use crate::policy::reading::Reading;
 use crate::policy::reason::Rejection;
 use crate::policy::words;
@@ -29,10 +29,13 @@ impl Line {
         Home { current, at_home: current.is_some_and(|current| self.wants_variant(&current, Some(&current)).is_ok()) }
     }
 
-    /// Compares what stands behind equal numbers.
+    /// Compares what stands behind equal numbers. Of one version on several base systems the site's own is wanted: a newer one is
+    /// published beside it, and is worth a move only where the version is not to be had otherwise.
     pub(super) fn compare(&self, a: &Reading<'_>, b: &Reading<'_>, home: &Home<'_>) -> Ordering {
+        let on_base = |key: &Reading<'_>| home.at_home && home.current.is_some_and(|current| same_base(key, &current));
         compare_prereleases(a.prerelease(), b.prerelease())
             .then_with(|| self.affinity(a, home).cmp(&self.affinity(b, home)))
+            .then_with(|| on_base(a).cmp(&on_base(b)))
             .then_with(|| compare_details(a, b))
     }
 
@@ -101,7 +104,8 @@ impl Line {
     }
 }
 
-fn is_plain(key: &Reading<'_>) -> bool {
+/// Says whether nothing but a prerelease stands behind the numbers.
+pub(super) fn is_plain(key: &Reading<'_>) -> bool {
     key.variant().is_empty() && key.tail().is_empty() && key.build().is_empty()
 }
 
