@@ -16,7 +16,7 @@ struct Plain {
 
 /// Splits `v1.2.3-rc.1-alpine3.18` with one pattern.
 fn plain(tag: &str) -> Option<Plain> {
-    let pattern = r"^(?<prefix>v|release-)?(?<numbers>[0-9]+(?:[.][0-9]+)*)(?<pre>-rc[.]?[0-9]+|b[0-9]+|-alpha[.][0-9]+|-dev|-(?:SNAPSHOT|nightly)(?:[-_][0-9]+|-[af]bc1234)?)?(?<rest>(?:-alpine[0-9.]+|-debian-11-r[0-9]+|-ls[0-9]+|_[0-9]+|-slim|-[af]bc1234|-20240101)?)$";
+    let pattern = r"^(?<prefix>v|release-)?(?<numbers>[0-9]+(?:[.][0-9]+)*)(?<pre>-rc[.]?[0-9]+|b[0-9]+|-alpha[.][0-9]+|-(?:SNAPSHOT|nightly|dev)(?:[-_][0-9]+|-[af]bc1234)?)?(?<rest>(?:-alpine[0-9.]+|-debian-11-r[0-9]+|-ls[0-9]+|_[0-9]+|-slim|-[af]bc1234|-20240101)?)$";
     let found = Regex::new(pattern).unwrap().captures(tag)?;
     let text = |name: &str| found.name(name).map_or("", |found| found.as_str()).to_owned();
     // A date or a serial number; neither is a version.
