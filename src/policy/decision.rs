@@ -61,6 +61,8 @@ pub enum Keep {
     Unordered,
     /// The current tag is a date, which has no patch or minor step.
     Stepless,
+    /// The current tag is a calendar version, whose numbers are a year and a month and no steps.
+    Calendar,
     /// There is no current tag to step from.
     NoCurrent,
 }
@@ -88,6 +90,7 @@ impl Keep {
             Self::Held { .. } => "held",
             Self::Unordered => "unordered",
             Self::Stepless => "stepless",
+            Self::Calendar => "calendar",
             Self::NoCurrent => "no-current",
         }
     }
@@ -118,6 +121,7 @@ impl fmt::Display for Keep {
             }
             Self::Unordered => f.write_str("the current tag cannot be ordered, so nothing can be said to be newer"),
             Self::Stepless => f.write_str("the current tag is a date, which has no patch or minor step"),
+            Self::Calendar => f.write_str("the current tag reads as a calendar version, whose year and month are no steps; use `calver`"),
             Self::NoCurrent => f.write_str("there is no current tag to step from"),
         }
     }
