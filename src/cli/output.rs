@@ -1,4 +1,4 @@
-//! What commands print: tables of colour, errors with causes and hints, progress.
+//! What commands print: styles, lines, errors with causes and hints, progress.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Prints to standard output; a reader that has gone away (`| head`) ends the program quietly.
 macro_rules! out {
-    ($($arg:tt)*) => { super::output::print_line(format!($($arg)*)) };
+    ($($arg:tt)*) => { $crate::cli::output::print_line(format!($($arg)*)) };
 }
 pub(super) use out;
 
@@ -109,24 +109,5 @@ pub(super) async fn with_progress<R>(engine: &Arc<Engine>, work: impl Future<Out
                 bar.tick();
             }
         }
-    }
-}
-
-/// Prints rows as columns that line up, with two blanks between them.
-pub(super) fn print_table<const N: usize>(rows: &[[String; N]], style: impl Fn(usize, usize) -> Style) {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for (r, row) in rows.iter().enumerate() {
-        let mut line = String::new();
-        for (c, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let style = style(r, c);
-            let padding = if c + 1 == N { 0 } else { width - cell.chars().count() + 2 };
-            line.push_str(&format!("{style}{cell}{style:#}{:padding$}", ""));
-        }
-        print_line(line.trim_end().to_owned());
     }
 }

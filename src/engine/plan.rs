@@ -167,6 +167,32 @@ pub(super) struct Plan {
     pub(super) needs: Needs,
     /// When the first of the decisions changes by itself, because a tag is old enough then.
     pub(super) change: Option<Timestamp>,
+    /// The sites that are held, which become notes once the commits that took the versions out are looked for.
+    pub(super) held: Vec<Held>,
+}
+
+/// A site that is held.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) file: SiteFile,
+    /// Which site of the file.
+    pub(super) site: usize,
+    pub(super) hold: Hold,
+    /// The tag that would be written; none where it is only the digest of the tag that is there.
+    best: Option<Tag>,
+}
+
+impl Held {
+    /// Tells why the site is left alone.
+    pub(super) fn into_note(self) -> Note {
+        let Self { file, site, hold, best } = self;
+        let reason = match (best, &hold) {
+            (Some(best), _) => Keep::Held { best, hold }.to_string(),
+            (None, Hold { tag, reverted: Some(commit), .. }) => format!("the digest of {tag} is held: reverted in {commit}"),
+            (None, Hold { tag, commit, .. }) => format!("held: the digest of {tag} was taken out again after {commit}"),
+        };
+        file.note(&file.sites[site], NoteKind::Held, reason)
+    }
 }
 
 impl SiteFile {
@@ -200,8 +226,16 @@ pub(super) fn decide(
         tag: None,
         reason: skip.reason.to_string(),
     }));
-    let mut decider =
-        Decider { rules, observed, learned, decided: HashMap::new(), names: HashMap::new(), needs: Needs::new(), change: None };
+    let mut decider = Decider {
+        rules,
+        observed,
+        learned,
+        decided: HashMap::new(),
+        names: HashMap::new(),
+        needs: Needs::new(),
+        change: None,
+        held: Vec::new(),
+    };
     for file in tree.files() {
         let mut edits = Vec::new();
         for (index, site) in file.sites.iter().enumerate() {
@@ -219,6 +253,7 @@ pub(super) fn decide(
     }
     plan.needs = decider.needs;
     plan.change = decider.change;
+    plan.held = decider.held;
     plan
 }
 
@@ -249,10 +284,11 @@ struct Decider<'a> {
     needs: Needs,
     /// When the first of the decisions changes by itself.
     change: Option<Timestamp>,
+    held: Vec<Held>,
 }
 
 impl Decider<'_> {
-    /// Returns the edit for a site, nothing if it is up to date or not decided yet, or why it is left alone.
+    /// Returns the edit for a site, nothing if it is up to date, held or not decided yet, or why it is left alone.
     fn site(&mut self, rule: usize, file: &SiteFile, index: usize, holds: &Holds) -> Result<Option<PlannedEdit>, Box<Note>> {
         let site = &file.sites[index];
         let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
@@ -295,9 +331,9 @@ impl Decider<'_> {
                 };
             }
             (_, Some((tag, at))) => return note(NoteKind::Young, format!("{tag} is not old enough yet; it is due at {at}")),
+            (Decision::Keep(Keep::Held { best, hold }), None) => return Ok(self.hold(file, index, hold, Some(best))),
             (Decision::Keep(Keep::UpToDate), None) => return self.pin(rule, file, index, hold.as_ref()),
             (Decision::Keep(Keep::Ahead { .. }), None) => NoteKind::Ahead,
-            (Decision::Keep(Keep::Held { .. }), None) => NoteKind::Held,
             (Decision::Keep(_), None) => NoteKind::Unordered,
             (Decision::NoCandidate(_), None) => NoteKind::NoCandidate,
         };
@@ -323,12 +359,15 @@ impl Decider<'_> {
             return Ok(None);
         }
         match hold.filter(|hold| hold.tag == *tag && hold.digest.is_some()) {
-            Some(Hold { commit, .. }) => {
-                let reason = format!("held: the digest of {tag} was taken out again after {commit}");
-                Err(Box::new(file.note(site, NoteKind::Held, reason)))
-            }
+            Some(hold) => Ok(self.hold(file, index, hold.clone(), None)),
             None => self.edit(rule, file, index, tag.clone()),
         }
+    }
+
+    /// Leaves a site as it is, since it is held.
+    fn hold(&mut self, file: &SiteFile, site: usize, hold: Hold, best: Option<Tag>) -> Option<PlannedEdit> {
+        self.held.push(Held { file: file.clone(), site, hold, best });
+        None
     }
 
     /// Plans the edit that brings a site to a tag, with its digest where that belongs to it; none if it is there.

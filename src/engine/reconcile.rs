@@ -140,7 +140,7 @@ struct Local {
 
 /// The branch's tip, and what stands in its tree.
 struct Opened {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     tree: Arc<Tree>,
     holds: Arc<Holds>,
 }
@@ -274,11 +274,24 @@ impl Workspace {
             let decide = Arc::clone(&decide);
             let (plan, known) = self.blocking("decide", move |_| (decide(&learned), learned)).await?;
             if plan.needs.is_empty() {
-                return Ok(plan);
+                return self.tell_holds(engine, opened, plan).await;
             }
             learned = known;
             learned.learn(plan.needs, |repository| engine.observer.listing(repository)).await;
         }
+    }
+
+    /// Turns the sites of a plan that are held into notes, which name the commits that took the versions out.
+    async fn tell_holds(&self, engine: &Engine, opened: &Opened, mut plan: Plan) -> Result<Plan, PassError> {
+        let held = std::mem::take(&mut plan.held);
+        if held.is_empty() {
+            return Ok(plan);
+        }
+        let (snapshot, holds) = (Arc::clone(&opened.snapshot), Arc::clone(&opened.holds));
+        let (formats, watch) = (self.config.formats.clone(), engine.rules.watch(&self.config));
+        let notes = self.blocking("holds", move |_| holds.notes(held, &snapshot, &formats, &watch)).await??;
+        plan.notes.extend(notes);
+        Ok(plan)
     }
 
     async fn edit(&self, opened: Opened, plan: Plan, purpose: Purpose) -> Result<Edited, PassError> {
@@ -311,13 +324,13 @@ impl Local {
     fn scan(&mut self, snapshot: Snapshot, rules: &super::Rules) -> Result<Opened, environment::Error> {
         let holds = match &self.holds {
             Some((commit, holds)) if *commit == snapshot.commit() => Arc::clone(holds),
-            _ => Arc::new(Holds::read(&snapshot.history()?)),
+            _ => Arc::new(Holds::read(snapshot.history()?)),
         };
         self.holds = Some((snapshot.commit().to_owned(), Arc::clone(&holds)));
         let tree = self.cache.sites(&snapshot, &self.config, rules)?;
         let environment::Reads { folders, files } = snapshot.reads();
         tracing::debug!(folders, files, "read what is new in the tree");
-        Ok(Opened { snapshot, tree, holds })
+        Ok(Opened { snapshot: Arc::new(snapshot), tree, holds })
     }
 
     /// Edits the files of a plan. If a site from before a restart was not found again, all that is left of that time is distrusted.

@@ -10,7 +10,7 @@ use git2::{ObjectType, Odb, Oid, Sort};
 use super::changeset::Changeset;
 use super::error::Error;
 use super::store;
-use super::tree::{Entry, Folder, MOST_ENTRIES, Walk, WalkError};
+use super::tree::{self, Entry, Folder, MOST_ENTRIES, Walk, WalkError};
 use super::{Author, BlobId};
 
 /// A file of a snapshot.
@@ -38,6 +38,10 @@ pub struct HistoryEntry {
     pub id: String,
     /// Its message, bounded.
     pub message: String,
+    /// The ids of its parents, the branch's own first.
+    pub parents: Vec<String>,
+    /// Its tree.
+    root: Oid,
 }
 
 /// What snapshots, changesets and commits know of their environment.
@@ -202,11 +206,21 @@ impl Snapshot {
                 let message = commit.message_bytes();
                 let message = String::from_utf8_lossy(&message[..message.len().min(Self::LONGEST_MESSAGE).min(left)]).into_owned();
                 left = left.saturating_sub(message.len());
-                Ok(HistoryEntry { id: id.to_string(), message })
+                let parents = commit.parent_ids().map(|id| id.to_string()).collect();
+                Ok(HistoryEntry { id: id.to_string(), message, parents, root: commit.tree_id() })
             });
             entries.collect::<Result<Vec<_>, _>>()
         };
         walk().map_err(|e: git2::Error| self.shared.is_damaged(e))
+    }
+
+    /// Returns the content that a file had after a commit of the [`history`](Self::history); none if there was no such file.
+    ///
+    /// # Errors
+    /// If the clone is damaged.
+    pub fn past(&self, commit: &HistoryEntry, path: &str) -> Result<Option<BlobId>, Error> {
+        let found = tree::find(&self.odb, commit.root, path).map_err(|e| self.shared.is_damaged(e))?;
+        Ok(found.map(BlobId::from))
     }
 
     /// Starts a changeset on this snapshot.

@@ -19,6 +19,13 @@ pub(super) const MOST_ENTRIES: usize = 2_000_000;
 /// A larger single tree object is not read.
 const LARGEST_TREE: usize = 64 << 20;
 
+/// The modes of entries that are followed or read.
+const TREE: u32 = 0o040_000;
+const FILE: u32 = 0o100_644;
+const EXECUTABLE: u32 = 0o100_755;
+/// Written by very old versions of Git.
+const SHARED_FILE: u32 = 0o100_664;
+
 /// A folder of a snapshot, with what was wanted of it.
 ///
 /// Folders are shared between the snapshots that hold them unchanged at the same path: there, [`Arc::ptr_eq`] says that
@@ -67,6 +74,31 @@ impl From<git2::Error> for WalkError {
     }
 }
 
+/// Finds a regular file by its path from the root.
+pub(super) fn find(odb: &Odb<'_>, root: Oid, path: &str) -> Result<Option<Oid>, git2::Error> {
+    let mut id = root;
+    let mut names = path.split('/').take(DEEPEST + 1).peekable();
+    while let Some(name) = names.next() {
+        let tree = read(odb, id)?;
+        let is_it = |entry: &Result<(u32, &[u8], Oid), _>| entry.as_ref().map_or(true, |(_, other, _)| *other == name.as_bytes());
+        match (entries(tree.data()).find(is_it).transpose()?, names.peek()) {
+            (Some((TREE, _, below)), Some(_)) => id = below,
+            (Some((FILE | EXECUTABLE | SHARED_FILE, _, found)), None) => return Ok(Some(found)),
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a single tree object.
+fn read<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<git2::OdbObject<'a>, git2::Error> {
+    let (size, kind) = odb.read_header(id)?;
+    if kind != ObjectType::Tree || size > LARGEST_TREE {
+        return Err(git2::Error::from_str("a tree is no tree, or far too large"));
+    }
+    odb.read(id)
+}
+
 /// A walk through a tree.
 pub(super) struct Walk<'a> {
     odb: &'a Odb<'a>,
@@ -94,12 +126,8 @@ impl<'a> Walk<'a> {
             self.spend(known.seen)?;
             return Ok(Arc::clone(known));
         }
-        let (size, kind) = self.odb.read_header(id)?;
-        if kind != ObjectType::Tree || size > LARGEST_TREE {
-            return Err(git2::Error::from_str("a tree is no tree, or far too large").into());
-        }
+        let tree = read(self.odb, id)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let tree = self.odb.read(id)?;
         let known: HashMap<&str, &Arc<Folder>> = known.iter().flat_map(|known| known.folders()).collect();
         let (mut kept, above) = (Vec::new(), path.len());
         for entry in entries(tree.data()) {
@@ -110,11 +138,11 @@ impl<'a> Walk<'a> {
             path.push_str(name);
             let entry = match mode {
                 _ if !is_sane => Entry::Odd,
-                0o040_000 if depth < DEEPEST => {
+                TREE if depth < DEEPEST => {
                     path.push('/');
                     Entry::Folder(self.folder(id, known.get(name).copied(), path, depth + 1)?)
                 }
-                0o100_644 | 0o100_755 | 0o100_664 => Entry::File(BlobId::from(id)),
+                FILE | EXECUTABLE | SHARED_FILE => Entry::File(BlobId::from(id)),
                 0o120_000 => Entry::Link,
                 0o160_000 => Entry::Submodule,
                 _ => Entry::Odd,

@@ -134,16 +134,24 @@ pub(super) fn same_variant(a: &str, b: &str) -> bool {
     if a.is_empty() || b.is_empty() {
         return a.len() == b.len();
     }
-    if a == b {
-        return true;
-    }
+    a == b || same_segments(a, b, same_segment)
+}
+
+/// Says whether two readings of one family stand on the same release of their base system: only days, commits and builds may differ.
+pub(super) fn same_base(a: &Reading<'_>, b: &Reading<'_>) -> bool {
+    let same = |a: &str, b: &str| a == b || same_segments(a, b, |x, y, _| same_build(x, y));
+    same(a.variant(), b.variant()) && same(a.tail(), b.tail())
+}
+
+/// Compares two variants segment by segment; `same` is asked of those that differ, with whether a base system's name stands before them.
+fn same_segments(a: &str, b: &str, same: impl Fn(&str, &str, bool) -> bool) -> bool {
     let segments = |text| -> std::str::Split<'_, fn(char) -> bool> { str::split(text, |c| u8::try_from(c).is_ok_and(is_separator)) };
     let (mut a, mut b) = (segments(a), segments(b));
     let mut system = false;
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
-            (Some(x), Some(y)) if x == y || same_segment(x, y, system) => {
+            (Some(x), Some(y)) if x == y || same(x, y, system) => {
                 system = words::is_base_system(x) || (system && x.starts_with(|c: char| c.is_ascii_digit()));
             }
             _ => return false,
@@ -153,6 +161,17 @@ pub(super) fn same_variant(a: &str, b: &str) -> bool {
 
 /// Says whether two differing segments of a variant are the same up to numbers; `system` says that a base system's name stands before them.
 fn same_segment(x: &str, y: &str, system: bool) -> bool {
+    if same_build(x, y) {
+        return true;
+    }
+    let length = word_length(x);
+    x.get(..length) == y.get(..length)
+        && same_form(&x[length..], &y[length..])
+        && if length == 0 { system } else { words::is_base_system(&x[..length]) }
+}
+
+/// Says whether two differing segments of a variant count builds of the same: commits, days and counters.
+fn same_build(x: &str, y: &str) -> bool {
     if words::is_commit(x) && words::is_commit(y) {
         return true;
     }
@@ -162,11 +181,8 @@ fn same_segment(x: &str, y: &str, system: bool) -> bool {
     }
     // `ce.0`, `gke.1167000`: a single number behind a dot counts the builds of what is named before it.
     let counts = |after: &str| after.strip_prefix('.').is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
-    if length > 0 && counts(&x[length..]) {
-        return true;
-    }
     let is_day = |s: &str| s.len() >= 6 && s.bytes().all(|b| b.is_ascii_digit());
-    if length == 0 { system || (is_day(x) && is_day(y)) } else { words::is_base_system(&x[..length]) }
+    if length > 0 { counts(&x[length..]) } else { is_day(x) && is_day(y) }
 }
 
 /// Says whether two texts are the same once every run of digits in them is blanked.

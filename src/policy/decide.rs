@@ -356,7 +356,7 @@ impl<'a, S: Scale> Pass<'a, S> {
                 Outcome::Rejected((&Rejection::Older { than: current.as_str() }).into())
             }
             (_, Some(hold)) if !self.is_current(tag) && order.is_ne() && key.is_some_and(|key| self.is_held(hold, tag, key, order)) => {
-                Outcome::Rejected((&Rejection::Held { tag: hold.tag.as_str(), commit: &hold.commit }).into())
+                Outcome::Rejected((&Rejection::Held { tag: tag.as_str(), hold }).into())
             }
             _ if best == Some(tag) => Outcome::Chosen,
             _ => Outcome::Eligible,

@@ -19,6 +19,8 @@ pub struct Hold {
     pub digest: Option<Digest>,
     /// The commit that wrote it, shortened, for messages.
     pub commit: String,
+    /// The commit that took it out again, shortened, for messages; none where that cannot be told.
+    pub reverted: Option<String>,
 }
 
 /// What to do with a site.
@@ -59,6 +61,8 @@ pub enum Keep {
     Unordered,
     /// The current tag is a date, which has no patch or minor step.
     Stepless,
+    /// The current tag is a calendar version, whose numbers are a year and a month and no steps.
+    Calendar,
     /// There is no current tag to step from.
     NoCurrent,
 }
@@ -86,6 +90,7 @@ impl Keep {
             Self::Held { .. } => "held",
             Self::Unordered => "unordered",
             Self::Stepless => "stepless",
+            Self::Calendar => "calendar",
             Self::NoCurrent => "no-current",
         }
     }
@@ -108,11 +113,15 @@ impl fmt::Display for Keep {
             Self::UpToDate => f.write_str("up to date"),
             Self::Ahead { best } => write!(f, "ahead of the policy, whose best tag is {best}"),
             Self::Held { best, hold } => {
-                write!(f, "{}", Rejection::Held { tag: hold.tag.as_str(), commit: &hold.commit })?;
+                match &hold.reverted {
+                    Some(commit) => write!(f, "{} is held: reverted in {commit}", hold.tag)?,
+                    None => write!(f, "{}", Rejection::Held { tag: hold.tag.as_str(), hold })?,
+                }
                 if *best == hold.tag { Ok(()) } else { write!(f, ", and {best} is not newer") }
             }
             Self::Unordered => f.write_str("the current tag cannot be ordered, so nothing can be said to be newer"),
             Self::Stepless => f.write_str("the current tag is a date, which has no patch or minor step"),
+            Self::Calendar => f.write_str("the current tag reads as a calendar version, whose year and month are no steps; use `calver`"),
             Self::NoCurrent => f.write_str("there is no current tag to step from"),
         }
     }

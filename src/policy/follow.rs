@@ -52,7 +52,7 @@ pub(super) fn explain(tag: &Tag, conditions: &Conditions, question: &Question<'_
     let decision = decide(tag, conditions, question);
     let mut change = None;
     let of_the_tag = match judge(tag, conditions, question) {
-        Ok(Some(Keep::Held { hold, .. })) => Outcome::Rejected((&Rejection::Held { tag: hold.tag.as_str(), commit: &hold.commit }).into()),
+        Ok(Some(Keep::Held { hold, .. })) => Outcome::Rejected((&Rejection::Held { tag: tag.as_str(), hold: &hold }).into()),
         Ok(_) => Outcome::Chosen,
         Err(Rejection::Unlearned(_)) => Outcome::Eligible,
         Err(rejection) => {

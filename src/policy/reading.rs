@@ -9,6 +9,7 @@ mod rest;
 use std::fmt;
 
 use super::words::{self, Named};
+pub(super) use date::year_and_month;
 use rest::Rest;
 
 /// A tag taken apart.
@@ -28,7 +29,7 @@ pub struct Reading<'a> {
 /// What the numbers of a tag count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// Versions: `1.2.3`. Dotted dates such as `2024.01.15` are versions too; the year is the major number.
+    /// Versions: `1.2.3`. Calendar versions such as `22.04` and `2024.01.15` count the same way, but have no steps.
     Version,
     /// Days: `20240115`, `2024-01-15`, with or without a time.
     Date,
@@ -153,6 +154,12 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub fn tail(&self) -> &'a str {
         self.rest.tail
+    }
+
+    /// Returns the reading of the tag were its prerelease a variant, of which it has none.
+    pub(super) fn with_prerelease_as_variant(mut self) -> Self {
+        (self.rest.variant, self.rest.prerelease) = (self.rest.prerelease, "");
+        self
     }
 
     /// Returns the kind of the prerelease in its canonical name (`b1` is `beta`), or `None` for a release.

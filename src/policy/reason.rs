@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::Step;
+use super::decision::Hold;
 use super::facts::{Brief, Wanted};
 use super::range::Range;
 use super::reading::{Scheme, Unreadable};
@@ -64,7 +65,7 @@ pub(super) enum Rejection<'a> {
     },
     Held {
         tag: &'a str,
-        commit: &'a str,
+        hold: &'a Hold,
     },
 }
 
@@ -250,7 +251,11 @@ impl fmt::Display for Rejection<'_> {
             Self::Young { age, min_age } => write!(f, "seen {} ago, min_age {}", Brief(*age), Brief(*min_age)),
             Self::Platform(platform) => write!(f, "no {platform}"),
             Self::Older { than } => write!(f, "older than {than}"),
-            Self::Held { tag, commit } => write!(f, "held: {tag} was taken out again after commit {commit} wrote it"),
+            Self::Held { tag, hold: Hold { tag: held, commit, reverted, .. } } => match reverted {
+                Some(reverted) if held.as_str() == *tag => write!(f, "held: reverted in {reverted}"),
+                Some(reverted) => write!(f, "held: not newer than {held}, which was reverted in {reverted}"),
+                None => write!(f, "held: {held} was taken out again after commit {commit} wrote it"),
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ mod newest;
 mod numeric;
 mod strict;
 mod text;
+mod twins;
 mod version;
 
 use std::cmp::Ordering;
@@ -38,7 +39,7 @@ pub(super) trait Scale {
     fn read<'a>(&self, text: &'a str) -> Result<Self::Key<'a>, Rejection<'a>>;
 
     /// Takes a view of the site; `candidates` are the texts of all tags, to be asked for only if needed.
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, current: Option<Self::Key<'a>>, candidates: impl FnOnce() -> I) -> Self::Site<'a>;
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, current: Option<Self::Key<'a>>, candidates: impl Fn() -> I) -> Self::Site<'a>;
 
     /// Says whether nothing can be decided for such a site, and why.
     fn refuses(&self, _site: &Self::Site<'_>) -> Option<Keep> {

@@ -7,6 +7,7 @@ mod config;
 mod engine;
 mod environment;
 mod examining;
+mod explaining;
 mod import;
 mod manifest;
 mod packaging;

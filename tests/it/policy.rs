@@ -27,7 +27,7 @@ fn tag(text: &str) -> Tag {
 }
 
 fn hold(text: &str) -> Hold {
-    Hold { tag: tag(text), digest: None, commit: "abc1234".into() }
+    Hold { tag: tag(text), digest: None, commit: "abc1234".into(), reverted: None }
 }
 
 fn semver(range: &str) -> Config {

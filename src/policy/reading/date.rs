@@ -29,6 +29,21 @@ pub(super) fn find(text: &str, length: usize, first: usize, parts: usize) -> Opt
     Some(date)
 }
 
+/// Finds a year and a month of two digits at the start of dotted numbers, as in `22.04`, `22.10` and `2024.01.15`: how many digits the
+/// year has, and whether the month has a zero in front, which no version would have.
+pub(in crate::policy) fn year_and_month(text: &str) -> Option<(usize, bool)> {
+    let bytes = text.as_bytes();
+    let width = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    let is_year = match width {
+        2 => bytes.first() != Some(&b'0'),
+        4 => YEARS.contains(&number(bytes, 0, 4)?),
+        _ => false,
+    };
+    let is_month = bytes.get(width) == Some(&b'.') && !bytes.get(width + 3).is_some_and(u8::is_ascii_digit);
+    let month = number(bytes, width + 1, 2).filter(|month| is_year && is_month && (1..=12).contains(month))?;
+    Some((width, month < 10))
+}
+
 /// `2024-01-15` or `2024-01`.
 fn dashed(bytes: &[u8]) -> Option<Date> {
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -66,4 +81,34 @@ fn number(bytes: &[u8], from: usize, count: usize) -> Option<u32> {
 
 fn is_day(year: u32, month: u32, day: u32) -> bool {
     YEARS.contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_with_a_zero_in_front_tells_a_calendar_version() {
+        for (text, expected) in [
+            ("22.04", Some((2, true))),
+            ("22.04.3-slim", Some((2, true))),
+            ("2024.01.15", Some((4, true))),
+            ("22.10", Some((2, false))),
+            ("22.4", None),
+            ("22.13", None),
+            ("22.00", None),
+            ("22.040", None),
+            ("22-04", None),
+            ("3.09", None),
+            ("122.04", None),
+            ("01.02", None),
+            ("1024.04", None),
+            ("22", None),
+            ("22.0", None),
+            ("22.0a", None),
+            ("", None),
+        ] {
+            assert_eq!(year_and_month(text), expected, "{text}");
+        }
+    }
 }

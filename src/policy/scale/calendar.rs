@@ -43,7 +43,7 @@ impl Scale for Calendar {
         Ok(Dated { moment, reading })
     }
 
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, current: Option<Dated<'a>>, _candidates: impl FnOnce() -> I) -> Site<'a> {
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, current: Option<Dated<'a>>, _candidates: impl Fn() -> I) -> Site<'a> {
         Site { home: self.line.home(current.map(|current| current.reading)), current: current.map(|current| current.moment) }
     }
 

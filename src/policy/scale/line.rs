@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::policy::compare::{compare_details, compare_prereleases, kind_of, same_family, same_variant};
+use crate::policy::compare::{compare_details, compare_prereleases, kind_of, same_base, same_family, same_variant};
 use crate::policy::reading::Reading;
 use crate::policy::reason::Rejection;
 use crate::policy::words;
@@ -29,7 +29,8 @@ impl Line {
         Home { current, at_home: current.is_some_and(|current| self.wants_variant(&current, Some(&current)).is_ok()) }
     }
 
-    /// Compares what stands behind equal numbers.
+    /// Compares what stands behind equal numbers. Of one version on several base systems the site's own is wanted: a newer one is
+    /// published beside it, and is worth a move only where the version is not to be had otherwise.
     pub(super) fn compare(&self, a: &Reading<'_>, b: &Reading<'_>, home: &Home<'_>) -> Ordering {
         compare_prereleases(a.prerelease(), b.prerelease())
             .then_with(|| self.affinity(a, home).cmp(&self.affinity(b, home)))
@@ -39,7 +40,9 @@ impl Line {
     /// Says whether a candidate is newer or older by what stands behind equal numbers.
     pub(super) fn compare_age(&self, candidate: &Reading<'_>, known: &Reading<'_>, home: &Home<'_>) -> Ordering {
         compare_prereleases(candidate.prerelease(), known.prerelease()).then_with(|| {
-            match self.affinity(candidate, home).cmp(&self.affinity(known, home)) {
+            // Of the family, which base system is the newer one the details say.
+            let affinity = |key: &Reading<'_>| self.affinity(key, home).min(Affinity::Family);
+            match affinity(candidate).cmp(&affinity(known)) {
                 Ordering::Equal => compare_details(candidate, known),
                 // Another variant of the same version is not older.
                 Ordering::Less => Ordering::Equal,
@@ -88,20 +91,35 @@ impl Line {
             })
     }
 
-    /// How much a variant is wanted among several of one version: the site's own, then the one asked for, then none.
-    fn affinity(&self, key: &Reading<'_>, home: &Home<'_>) -> u8 {
-        if home.at_home && home.current.is_some_and(|current| same_family(key, &current)) {
-            return 3;
+    /// How much a variant is wanted among several of one version.
+    fn affinity(&self, key: &Reading<'_>, home: &Home<'_>) -> Affinity {
+        if let Some(current) = home.current.filter(|current| home.at_home && same_family(key, current)) {
+            return if same_base(key, &current) { Affinity::Base } else { Affinity::Family };
         }
-        match &self.variant {
-            Variant::Only(wanted) if key.variant() == wanted => 2,
-            Variant::Only(wanted) => u8::from(is_only(key, wanted)),
-            Variant::Any | Variant::Same => u8::from(is_plain(key)),
-        }
+        let asked_for = match &self.variant {
+            Variant::Only(wanted) if key.variant() == wanted => return Affinity::ToTheLetter,
+            Variant::Only(wanted) => is_only(key, wanted),
+            Variant::Any | Variant::Same => is_plain(key),
+        };
+        if asked_for { Affinity::AskedFor } else { Affinity::Other }
     }
 }
 
-fn is_plain(key: &Reading<'_>) -> bool {
+/// How much a variant is wanted, the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Affinity {
+    Other,
+    /// The one asked for up to its numbers, or none where nothing is asked for.
+    AskedFor,
+    ToTheLetter,
+    /// The site's own up to its numbers.
+    Family,
+    /// The site's own on its own base system.
+    Base,
+}
+
+/// Says whether nothing but a prerelease stands behind the numbers.
+pub(super) fn is_plain(key: &Reading<'_>) -> bool {
     key.variant().is_empty() && key.tail().is_empty() && key.build().is_empty()
 }
 

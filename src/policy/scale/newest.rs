@@ -28,7 +28,7 @@ impl Scale for Newest<'_> {
         .copied()
     }
 
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<i64>, _candidates: impl FnOnce() -> I) {}
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<i64>, _candidates: impl Fn() -> I) {}
 
     fn compare<'a>(&self, a: &i64, b: &i64, (): &()) -> Ordering {
         a.cmp(b)

@@ -19,7 +19,7 @@ impl Scale for Numeric {
         Decimal::parse(text).ok_or(Rejection::NotANumber(text))
     }
 
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<Decimal<'a>>, _candidates: impl FnOnce() -> I) {}
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<Decimal<'a>>, _candidates: impl Fn() -> I) {}
 
     fn compare<'a>(&self, a: &Decimal<'a>, b: &Decimal<'a>, (): &()) -> Ordering {
         self.0.apply(a.compare(b))

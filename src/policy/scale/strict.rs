@@ -23,7 +23,7 @@ impl Scale for Strict {
         Point::parse(text).ok_or(Rejection::NotSemver)
     }
 
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<Point<'a>>, _candidates: impl FnOnce() -> I) {}
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<Point<'a>>, _candidates: impl Fn() -> I) {}
 
     fn admit<'a>(&'a self, key: &Point<'a>, (): &()) -> Result<(), Rejection<'a>> {
         let allowed = match &self.prerelease {

@@ -19,7 +19,7 @@ impl Scale for Text {
         if text.is_empty() { Err(Rejection::Empty) } else { Ok(text) }
     }
 
-    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<&'a str>, _candidates: impl FnOnce() -> I) {}
+    fn site<'a, I: Iterator<Item = &'a str>>(&self, _current: Option<&'a str>, _candidates: impl Fn() -> I) {}
 
     fn compare<'a>(&self, a: &&'a str, b: &&'a str, (): &()) -> Ordering {
         self.0.apply(a.cmp(b))

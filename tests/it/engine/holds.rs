@@ -1,5 +1,6 @@
 //! Reverts win: a version that Tagboat wrote and someone took out again does not come back.
 
+use crate::support::git::git;
 use crate::support::world::{API, World};
 
 const RULE: &str = "[[image]]\nrepository = \"REGISTRY/shop/api\"\n";
@@ -15,10 +16,15 @@ fn reverted() -> (World, std::path::PathBuf) {
     (world, policy)
 }
 
+/// The branch's last commit, shortened.
+fn last(world: &World) -> String {
+    world.commits().last().unwrap().id[..10].to_owned()
+}
+
 #[test]
 fn a_reverted_version_is_held_until_something_newer_comes() {
     let (world, policy) = reverted();
-    world.tagboat(&policy, &["run", "--once"]).done().says("held: 1.4.2 was taken out again");
+    world.tagboat(&policy, &["run", "--once"]).done().says(&format!("1.4.2 is held: reverted in {}", last(&world)));
     assert_eq!(world.commits().len(), 2);
     assert!(world.read(API).contains("1.4.1"));
 
@@ -80,4 +86,81 @@ fn a_hold_of_one_site_does_not_hold_its_neighbour() {
     world.upstream.commit("take one out", &[(API, first.clone())]).unwrap();
     world.tagboat(&policy, &["run", "--once"]).done().says("held");
     assert_eq!(world.read(API), first, "the held one stays out, the other stays in");
+}
+
+#[test]
+fn the_commit_that_took_a_version_out_is_told_however_much_came_after_it() {
+    let (world, policy) = reverted();
+    let revert = last(&world);
+    world.upstream.commit("other", &[("README.md", "nothing to see".to_owned())]).unwrap();
+    world.upstream.commit("comment", &[(API, world.read(API) + "# a comment\n")]).unwrap();
+    let plan = |arguments: &[&str]| world.tagboat(&policy, arguments).done();
+    plan(&["plan"]).says(&format!("1.4.2 is held: reverted in {revert}\n"));
+    let answer: serde_json::Value = serde_json::from_str(&plan(&["plan", "--format", "json"]).stdout).unwrap();
+    let note = &answer["environments"][0]["left_alone"][0];
+    assert_eq!((&note["kind"], &note["reason"]), (&"held".into(), &format!("1.4.2 is held: reverted in {revert}").into()));
+    // Put in and taken out once more: the later commit is the one to look at.
+    world.replace(API, "1.4.1", "1.4.2");
+    world.replace(API, "1.4.2", "1.4.0");
+    let again = last(&world);
+    plan(&["plan"]).says(&format!("1.4.2 is held: reverted in {again}\n"));
+}
+
+/// A world with a bump of 1.4.2, and a work tree with a branch `older` that began before it.
+fn bumped() -> (World, std::path::PathBuf, impl Fn(&[&str]) -> String) {
+    let world = World::new(&[(API, "image: REGISTRY/shop/api:1.4.1\n")]);
+    world.registry.publish_many("shop/api", ["1.4.1", "1.4.2"]);
+    let policy = world.policy(RULE);
+    let work = world.dir.path().join("work");
+    git(world.dir.path(), &["clone", "--quiet", &world.upstream.path().display().to_string(), "work"]);
+    git(&work, &["checkout", "--quiet", "-b", "older"]);
+    git(&work, &["commit", "--quiet", "--allow-empty", "--message", "older"]);
+    world.tagboat(&policy, &["run", "--once"]).done();
+    git(&work, &["checkout", "--quiet", "main"]);
+    git(&work, &["pull", "--quiet"]);
+    (world, policy, move |arguments: &[&str]| git(&work, arguments))
+}
+
+#[test]
+fn a_merged_revert_is_told_by_the_commit_that_made_it() {
+    let (world, policy, git) = bumped();
+    git(&["checkout", "--quiet", "-b", "revert"]);
+    git(&["revert", "--no-edit", "HEAD"]);
+    let revert = git(&["rev-parse", "--short=10", "HEAD"]);
+    git(&["checkout", "--quiet", "main"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "more"]);
+    for branch in ["older", "revert"] {
+        git(&["merge", "--quiet", "--no-ff", "--message", "merge", branch]);
+    }
+    git(&["push", "--quiet"]);
+    world.tagboat(&policy, &["plan"]).done().says(&format!("1.4.2 is held: reverted in {revert}\n"));
+}
+
+#[test]
+fn a_merge_that_took_a_side_without_the_version_is_told_itself() {
+    let (world, policy, git) = bumped();
+    git(&["checkout", "--quiet", "older"]);
+    git(&["merge", "--quiet", "--strategy", "ours", "--message", "merge", "main"]);
+    let merge = git(&["rev-parse", "--short=10", "HEAD"]);
+    git(&["push", "--quiet", "origin", "HEAD:main"]);
+    world.tagboat(&policy, &["plan"]).done().says(&format!("1.4.2 is held: reverted in {merge}\n"));
+}
+
+#[test]
+fn a_renamed_site_and_an_unreadable_past_are_told_as_far_as_they_go() {
+    let list = "containers:\n- name: api\n  image: REGISTRY/shop/api:1.4.1\n";
+    let world = World::new(&[(API, list)]);
+    world.registry.publish_many("shop/api", ["1.4.1", "1.4.2"]);
+    let policy = world.policy(RULE);
+    world.tagboat(&policy, &["run", "--once"]).done();
+    let bump = last(&world);
+    world.replace(API, "name: api", "name: server");
+    world.replace(API, "1.4.2", "1.4.1");
+    let revert = last(&world);
+    world.tagboat(&policy, &["plan"]).done().says(&format!("1.4.2 is held: reverted in {revert}\n"));
+    // Nobody can say what a file that cannot be read had.
+    let good = world.read(API);
+    world.upstream.commit("break it", &[(API, format!("{good}- [\n"))]).unwrap();
+    world.upstream.commit("mend it", &[(API, good)]).unwrap();
+    world.tagboat(&policy, &["plan"]).done().says(&format!("held: 1.4.2 was taken out again after commit {bump} wrote it\n"));
 }

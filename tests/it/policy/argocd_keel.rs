@@ -1,12 +1,14 @@
 //! The cases by which Argo CD Image Updater and Keel are known (field/argocd-keel.md 3.1 and 3.4), by the number they have
 //! there, with the outcome that the owner of the site wants. Where the tool does otherwise, the row says what it does.
 //!
-//! Not here: 19, 20 in part, 61 and 62 are about live workloads and Helm values, and belong to the engine and the importers.
+//! Not here: 19 and 20 in part are about live workloads, which Tagboat does not look at, and 61 in part about Helm values, which
+//! are found by the code for manifests.
 
 use tagboat::image::{Reference, Repository};
-use tagboat::policy::{Config, Direction::*, Precision, Prerelease, Range, Step::*, Variant};
+use tagboat::policy::{Config, Direction::*, Moment, Policy, Precision, Prerelease, Question, Range, Step::*, Variant};
 
-use super::{alphabetical, best, filtered, numeric, outcome, semver, update};
+use super::facts::{ask, digest, follow, newest, platforms, talk, world};
+use super::{alphabetical, best, filtered, numeric, outcome, policy, semver, update};
 
 /// What the updater's `semver` is here: it reads `1.0` as a version, too.
 fn loose(range: &str) -> Config {
@@ -74,6 +76,45 @@ fn image_updater_10_15_16_names_and_patterns() {
     assert_eq!(best(allowing("^x"), "v1 w1"), None, "16, and 20: a pattern that excludes all");
     // The updater takes a broken pattern for one that matches nothing, and says nothing.
     assert!(tagboat::policy::Policy::new(allowing("[aA-zZ")).is_err(), "16");
+}
+
+#[test]
+fn image_updater_8_and_13_dates() {
+    let list = "zz bb yy cc aa ll";
+    for (row, facts, expected) in [
+        (8, "zz=pushed:1 bb=pushed:2 yy=pushed:3 cc=pushed:4 aa=pushed:5 ll=pushed:6", "ll"),
+        (13, "zz=pushed:1 bb=pushed:6 yy=pushed:6 cc=pushed:6 aa=pushed:5 ll=pushed:6", "yy"),
+    ] {
+        let (list, world) = (super::tags(list), world(facts));
+        let (_, explanation) = talk(&policy(newest(Moment::Pushed)), &Question::of(&list), &world);
+        assert_eq!(explanation.decision.to_string(), format!("move to {expected}"), "{row}");
+    }
+}
+
+/// What `digest` answers a site on a tag with a digest, in a repository where `latest` and `v1.0.0-variant2` have digest 2.
+fn followed(tag: &str, current: &str, has: Option<&str>) -> String {
+    let (list, current, has) = (super::tags("latest v1.0.0 v1.0.0-variant2"), super::tag(current), has.map(digest));
+    let question = Question { current: Some(&current), digest: has.as_ref(), ..Question::of(&list) };
+    talk(&policy(follow(tag)), &question, &world("latest=digest:2 v1.0.0-variant2=digest:2 v1.0.0=digest:?")).1.decision.to_string()
+}
+
+#[test]
+fn image_updater_11_and_14_digests() {
+    assert_eq!(followed("latest", "latest", Some("1")), "move to latest", "11");
+    assert_eq!(followed("latest", "latest", Some("2")), "up to date", "14: the same digest");
+    assert_eq!(followed("latest", "latest", None), "move to latest", "14: a digest and none differ");
+    // The updater: equal. But the manifest shall say the tag that the policy names.
+    assert_eq!(followed("v1.0.0-variant2", "latest", Some("2")), "move to v1.0.0-variant2", "14: one digest, two tags");
+}
+
+#[test]
+fn image_updater_17_platforms() {
+    // The updater takes no tag at all, and says nothing.
+    assert!(Policy::new(platforms(&["invalid"], loose("*"))).is_err(), "17");
+    let facts = "1.1.0=platforms:linux/arm/v7";
+    assert_eq!(ask(platforms(&["linux/amd64"], loose("*")), "1.1.0", "1.0.0", facts).1.decision.code(), "no-candidate", "17");
+    let (asked, explanation) = ask(loose("*"), "1.1.0", "1.0.0", facts);
+    assert_eq!((asked.len(), explanation.decision.code()), (0, "move"), "17: with none given any will do");
 }
 
 #[test]
@@ -160,6 +201,42 @@ fn keel_58_force() {
         (force(), "main", "latest", "unordered"),
     ] {
         assert_eq!(outcome(config, list, current), expected, "58: {list} at {current}");
+    }
+}
+
+#[test]
+fn keel_58_and_62_one_tag() {
+    assert_eq!(followed("latest", "latest", Some("1")), "move to latest", "58: `latest` to `latest`, when it points elsewhere");
+    assert_eq!(outcome(alphabetical(Ascending), "main", "latest"), "main", "58: without `matchTag`");
+    assert_eq!(
+        outcome(Config { filter: Some("^latest$".into()), ..alphabetical(Ascending) }, "main", "latest"),
+        "no-candidate",
+        "58: with it"
+    );
+    // What runs is no concern of Tagboat's: what drifts is the digest in the manifest (#845).
+    for (has, facts, expected) in [
+        (Some("1"), "latest=digest:2", "move"),
+        (Some("2"), "latest=digest:2", "up-to-date"),
+        (Some("1"), "latest=digest:?", "no-candidate"),
+        (None, "latest=digest:?", "no-candidate"),
+    ] {
+        let (list, current, has) = (super::tags("latest"), super::tag("latest"), has.map(digest));
+        let question = Question { current: Some(&current), digest: has.as_ref(), ..Question::of(&list) };
+        assert_eq!(talk(&policy(follow("latest")), &question, &world(facts)).1.decision.code(), expected, "62: {has:?}, {facts}");
+    }
+}
+
+#[test]
+fn keel_63_platforms() {
+    let facts = "1.3.0=platforms:linux/arm/v7 1.2.0=platforms:? 1.1.0=platforms:linux/amd64+linux/arm64 1.0.1=platforms:linux/amd64";
+    for (wanted, list, expected) in [
+        (&["linux/amd64"][..], "1.0.1 1.3.0", "move to 1.0.1"),
+        (&["linux/amd64", "linux/arm64"], "1.0.1 1.1.0 1.3.0", "move to 1.1.0"),
+        (&["linux/amd64"], "1.1.0 1.2.0 1.3.0", "move to 1.1.0"),
+        (&["linux/arm"], "1.1.0 1.2.0 1.3.0", "move to 1.3.0"),
+    ] {
+        let (_, explanation) = ask(platforms(wanted, update(Minor)), list, "1.0.0", facts);
+        assert_eq!(explanation.decision.to_string(), expected, "63: {wanted:?} (#834)");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words in which decisions are told.
 
-use tagboat::policy::{Config, Decision, Direction::*, Keep, Policy, Question, Step::*, Variant};
+use tagboat::policy::{Config, Decision, Direction::*, Hold, Keep, Policy, Question, Step::*, Variant};
 
 use super::{alphabetical, filtered, hold, numeric, policy, semver, strict, tag, tags, update};
 
@@ -88,6 +88,28 @@ fn decisions_in_words() {
     }
     let none = super::decide(semver("^1"), "2.0.0 3.0.0 latest", None, None);
     assert_eq!(none.to_string(), "no tag satisfies the policy (3 tags: 2 outside the range, 1 without a readable version)");
+}
+
+#[test]
+fn a_hold_names_the_commit_that_took_the_version_out() {
+    let hold = Hold { reverted: Some("1a2b3c4".into()), ..hold("1.4.2") };
+    let (list, current) = (tags("1.4.0 1.4.1 1.4.2 1.4.1-rc.1"), tag("1.4.0"));
+    let question = Question { current: Some(&current), hold: Some(&hold), ..Question::of(&list) };
+    let explanation = policy(update(Minor)).explain(&question);
+    assert_eq!(explanation.decision.to_string(), "1.4.2 is held: reverted in 1a2b3c4");
+    let verdicts: Vec<String> = explanation.verdicts.iter().map(|v| format!("{}: {}", v.tag, v.outcome)).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "1.4.2: held: reverted in 1a2b3c4",
+            "1.4.1: held: not newer than 1.4.2, which was reverted in 1a2b3c4",
+            "1.4.1-rc.1: prerelease rc.1 not allowed",
+            "1.4.0: may be taken, but there is a better one",
+        ]
+    );
+    let without = tags("1.4.0 1.4.1");
+    let explanation = policy(update(Minor)).explain(&Question { tags: &without, ..question });
+    assert_eq!(explanation.decision.to_string(), "1.4.2 is held: reverted in 1a2b3c4, and 1.4.1 is not newer");
 }
 
 #[test]

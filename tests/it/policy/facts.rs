@@ -13,7 +13,7 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
 /// What a registry would answer, one word a tag: `1.4.3=age:3,platforms:linux/amd64+linux/arm64`.
-fn world(words: &str) -> Facts {
+pub(super) fn world(words: &str) -> Facts {
     let known = |text: &str, value: &dyn Fn(&str) -> i64| if text == "?" { Known::Unknown } else { Known::Is(value(text)) };
     let number = |text: &str| text.parse().unwrap();
     words
@@ -42,7 +42,7 @@ fn world(words: &str) -> Facts {
 }
 
 /// A digest of one repeated digit.
-fn digest(digit: &str) -> Digest {
+pub(super) fn digest(digit: &str) -> Digest {
     Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap()
 }
 
@@ -62,7 +62,7 @@ pub(super) fn learn(world: &Facts, need: &Need, facts: &mut Facts) {
 }
 
 /// The dialogue: what was asked for, in order, and the decision.
-fn talk(policy: &Policy, question: &Question<'_>, world: &Facts) -> (Vec<String>, Explanation) {
+pub(super) fn talk(policy: &Policy, question: &Question<'_>, world: &Facts) -> (Vec<String>, Explanation) {
     let (mut facts, mut asked) = (question.facts.clone(), Vec::new());
     loop {
         let question = Question { facts: &facts, ..*question };
@@ -82,7 +82,7 @@ fn talk(policy: &Policy, question: &Question<'_>, world: &Facts) -> (Vec<String>
     }
 }
 
-fn ask(config: Config, list: &str, current: &str, facts: &str) -> (Vec<String>, Explanation) {
+pub(super) fn ask(config: Config, list: &str, current: &str, facts: &str) -> (Vec<String>, Explanation) {
     let (list, current) = (tags(list), tag(current));
     talk(&policy(config), &Question { current: Some(&current), ..Question::of(&list) }, &world(facts))
 }
@@ -95,15 +95,15 @@ fn min_age(days: u64, config: Config) -> Config {
     Config { min_age: Some(Duration::from_secs(days * DAY)), ..config }
 }
 
-fn platforms(names: &[&str], config: Config) -> Config {
+pub(super) fn platforms(names: &[&str], config: Config) -> Config {
     Config { platforms: names.iter().map(|&name| name.into()).collect(), ..config }
 }
 
-fn newest(moment: Moment) -> Config {
+pub(super) fn newest(moment: Moment) -> Config {
     Config { order: Some(Order::Newest(moment)), ..Config::default() }
 }
 
-fn follow(tag: &str) -> Config {
+pub(super) fn follow(tag: &str) -> Config {
     Config { order: Some(Order::Digest(tag.into())), ..Config::default() }
 }
 

@@ -4,8 +4,9 @@
 //! mistakes; 29 is about what Flux shows, not what it chooses.
 
 use tagboat::image::Reference;
-use tagboat::policy::{Direction::*, Policy, Range};
+use tagboat::policy::{Config, Direction::*, Policy, Question, Range};
 
+use super::facts::{digest, follow, talk, world};
 use super::{alphabetical, best, filtered, numeric, policy, strict};
 
 /// Their cases 1 and 2, and the ranges of 3.2 that are valid or not.
@@ -333,6 +334,32 @@ fn recorded_answers_of_masterminds() {
         assert_eq!(best(strict(range), list).as_deref().unwrap_or("-"), winner, "{range} on {list}");
     }
     assert!(valid >= 300 && invalid >= 100, "{valid} {invalid}");
+}
+
+/// Their cases 30 to 34. `digestReflectionPolicy: Always` is the order `digest` here, or a tag that is chosen anew; `IfNotPresent`
+/// is `pin_digest`, which writes a digest with a tag and then leaves it; `Never` is neither.
+#[test]
+fn digests() {
+    let pinned = |range: &str| Config { pin_digest: true, ..strict(range) };
+    let facts = world("v1.1.1=digest:2 v2.0.0=digest:3 main=digest:2");
+    let list = super::tags("v1.1.1 v2.0.0 main");
+    for (row, config, current, has, expected, pins) in [
+        (30, follow("main"), "main", Some("1"), "move", true),
+        (30, follow("main"), "main", Some("2"), "up-to-date", true),
+        (31, pinned("1.x"), "v1.1.1", Some("1"), "up-to-date", true),
+        (32, pinned("2.x"), "v1.1.1", Some("1"), "move", true),
+        // Flux shows no digest any more; the one in the manifest stays until the tag moves.
+        (33, strict("1.x"), "v1.1.1", Some("1"), "up-to-date", false),
+        (34, pinned("1.x"), "v1.1.1", Some("1"), "up-to-date", true),
+        (34, follow("v1.1.1"), "v1.1.1", Some("1"), "move", true),
+    ] {
+        let (current, has) = (super::tag(current), has.map(digest));
+        let question = Question { current: Some(&current), digest: has.as_ref(), ..Question::of(&list) };
+        let policy = policy(config);
+        let (_, explanation) = talk(&policy, &question, &facts);
+        assert_eq!((explanation.decision.code(), policy.pins()), (expected, pins), "{row}: {policy} at {current}");
+    }
+    assert_eq!(super::outcome(pinned("2.x"), "v1.1.1 v2.0.0", "v1.1.1"), "v2.0.0", "32");
 }
 
 /// Their case 35.

@@ -16,7 +16,7 @@ struct Plain {
 
 /// Splits `v1.2.3-rc.1-alpine3.18` with one pattern.
 fn plain(tag: &str) -> Option<Plain> {
-    let pattern = r"^(?<prefix>v|release-)?(?<numbers>[0-9]+(?:[.][0-9]+)*)(?<pre>-rc[.]?[0-9]+|b[0-9]+|-alpha[.][0-9]+|-(?:SNAPSHOT|nightly)(?:[-_][0-9]+|-[af]bc1234)?)?(?<rest>(?:-alpine[0-9.]+|-debian-11-r[0-9]+|-ls[0-9]+|_[0-9]+|-slim|-[af]bc1234|-20240101)?)$";
+    let pattern = r"^(?<prefix>v|release-)?(?<numbers>[0-9]+(?:[.][0-9]+)*)(?<pre>-rc[.]?[0-9]+|b[0-9]+|-alpha[.][0-9]+|-(?:SNAPSHOT|nightly|dev)(?:[-_][0-9]+|-[af]bc1234)?)?(?<rest>(?:-alpine[0-9.]+|-debian-11-r[0-9]+|-ls[0-9]+|_[0-9]+|-slim|-[af]bc1234|-20240101)?)$";
     let found = Regex::new(pattern).unwrap().captures(tag)?;
     let text = |name: &str| found.name(name).map_or("", |found| found.as_str()).to_owned();
     // A date or a serial number; neither is a version.
@@ -27,8 +27,26 @@ fn plain(tag: &str) -> Option<Plain> {
     Some(Plain { prefix: text("prefix"), numbers, prerelease: text("pre"), rest: text("rest") })
 }
 
-/// Says what speaks against the move of a site at `current` to `to`.
-pub(super) fn satisfies(config: &Config, to: &str, current: Option<&str>, fact: &Fact) -> Result<(), String> {
+/// Says what speaks against the move of a site at `current` to `to`, which is one of `tags`.
+pub(super) fn satisfies(config: &Config, to: &str, current: Option<&str>, tags: &[String], fact: fn(&str) -> Fact) -> Result<(), String> {
+    conditions(config, to, current, tags, &fact(to))?;
+    let (Some(from), Some(there), Variant::Same) = (current.and_then(plain), plain(to), &config.variant) else { return Ok(()) };
+    // The same version on the site's own base system: as good, and nearer.
+    for other in tags.iter().filter(|_| from.rest.starts_with("-alpine") && there.rest != from.rest) {
+        let is_it = plain(other)
+            .is_some_and(|it| it.rest == from.rest && padded(&it.numbers) == padded(&there.numbers) && it.prerelease == there.prerelease);
+        if is_it && conditions(config, other, current, tags, &fact(other)).is_ok() && reads_versions(config) {
+            return Err(format!("{other} is on the base system of the site"));
+        }
+    }
+    Ok(())
+}
+
+fn reads_versions(config: &Config) -> bool {
+    matches!(config.order, Some(Order::Semver(_) | Order::Update(_))) && !config.strict
+}
+
+fn conditions(config: &Config, to: &str, current: Option<&str>, tags: &[String], fact: &Fact) -> Result<(), String> {
     let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
     for pattern in &config.exclude {
         demand(!Regex::new(pattern).unwrap().is_match(to), "excluded")?;
@@ -61,8 +79,15 @@ pub(super) fn satisfies(config: &Config, to: &str, current: Option<&str>, fact: 
     if config.strict {
         demand(to.split('.').count() >= 3 && Version::parse(&spelled_out(to)).is_ok(), "semver")?;
     }
-    let reads_versions = matches!(config.order, Some(Order::Semver(_) | Order::Update(_))) && !config.strict;
-    let Some(to) = plain(to).filter(|_| reads_versions) else { return Ok(()) };
+    if let (Some(current), Some(Order::Update(Step::Minor | Step::Major))) = (current, &config.order) {
+        let padded = Regex::new(r"^(v|release-)?([1-9]\d|199\d|20\d\d)[.]0[1-9](\D|$)").unwrap();
+        let month = Regex::new(r"^(v|release-)?([1-9]\d|199\d|20\d\d)[.]1[0-2](\D|$)").unwrap();
+        let form =
+            |text: &str, pattern: &Regex| pattern.captures(text).map(|found| (found.get(1).map(|v| v.as_str().to_owned()), found[2].len()));
+        let beside = form(current, &month).is_some_and(|it| tags.iter().any(|tag| form(tag, &padded).is_some_and(|other| other == it)));
+        demand(!padded.is_match(current) && !beside, "a calendar version")?;
+    }
+    let (to_text, Some(to)) = (to, plain(to).filter(|_| reads_versions(config))) else { return Ok(()) };
     let from = current.map(plain);
     // Of what this cannot read of the site it says nothing.
     if let Some(None) = from {
@@ -85,7 +110,10 @@ pub(super) fn satisfies(config: &Config, to: &str, current: Option<&str>, fact: 
         Prerelease::Any => true,
         Prerelease::Kinds(_) => is_rc,
     };
-    demand(to.prerelease.is_empty() || allowed || names_a_prerelease || goes_on, "prerelease")?;
+    let twin = |text: &str| text.strip_suffix("-dev").is_some_and(|twin| tags.iter().any(|tag| tag == twin));
+    let is_pair = config.prerelease == Prerelease::No && config.variant == Variant::Same && current.is_some_and(twin);
+    demand(!is_pair || twin(to_text), "the twin of another")?;
+    demand(to.prerelease.is_empty() || allowed || names_a_prerelease || goes_on || is_pair, "prerelease")?;
     let Some(from) = from else { return Ok(()) };
     demand(config.precision == Precision::Any || to.numbers.len() == from.numbers.len(), "precision")?;
     demand((to.prefix == "release-") == (from.prefix == "release-"), "prefix")?;

@@ -142,7 +142,8 @@ fn from_end_to_end() {
         ("8.0.33-oracle", "8.0.34-oracle 8.4.0-oracle 9.0.0-oracle 9.0-oracle", Major, "9.0.0-oracle"),
         ("1.2.3-amd64", "1.2.4-arm64 1.2.4-amd64", Minor, "1.2.4-amd64"),
         ("1.9", "1.10", Minor, "1.10"),
-        ("18.04", "20.04 22.04 22.10", Major, "22.10"),
+        // Renovate: 22.10. But year and month are no steps, and which release of Ubuntu to follow is a person's decision.
+        ("18.04", "20.04 22.04 22.10", Major, "calendar"),
         ("1.2.3", "1.2.4-rc1 1.2.4-rc.2 1.3.0rc1", Minor, "no-candidate"),
         ("1.2.3-rc1", "1.2.3-rc2 1.2.3 1.2.4-rc1", Minor, "1.2.3"), // Renovate: 1.2.4-rc1; it takes `rc1` for a variant
         ("1.2.3-rc1", "1.2.3-rc2 1.2.4-rc1", Minor, "1.2.3-rc2"),
@@ -161,13 +162,17 @@ fn from_end_to_end() {
         ("2024-01-15", "2024-02-15 2025-01-15", Major, "2025-01-15"),
         ("2024-01-15", "2024-02-15", Major, "2024-02-15"), // Renovate: nothing, the month is a variant
         ("2024-01-15", "2024-02-15 2025-01-15", Minor, "stepless"),
-        ("2024.01.15", "2024.01.16 2024.02.01 2025.01.01 20250101", Minor, "2024.02.01"),
-        ("1.2.3_4", "1.2.3_5 1.2.4_1 1.2.4", Minor, "1.2.4_1"), // Renovate: 1.2.4, another series
+        ("2024.01.15", "2024.01.16 2024.02.01 2025.01.01 20250101", Minor, "calendar"), // a day has no minor step, however it is written
+        ("2024.01.15", "2024.01.16 2024.02.01 2025.01.01 20250101", Patch, "2024.01.16"), // year and month stay, as was asked
+        ("1.2.3_4", "1.2.3_5 1.2.4_1 1.2.4", Minor, "1.2.4_1"),                         // Renovate: 1.2.4, another series
         ("1.2.3_4", "1.2.3_5", Minor, "1.2.3_5"),
         ("2.1.3-ls45", "2.1.3-ls46 2.1.4-ls47", Minor, "2.1.4-ls47"), // Renovate: nothing
         ("2.1.3-ls45", "2.1.3-ls46 2.1.3-ls9 2.1.4", Minor, "2.1.3-ls46"),
         ("1.15.0-debian-11-r12", "1.15.0-debian-11-r13 1.15.1-debian-11-r0", Minor, "1.15.1-debian-11-r0"), // Renovate: nothing
-        ("1.15.0-debian-11-r12", "1.15.0-debian-11-r9 1.15.0-debian-12-r0", Minor, "1.15.0-debian-12-r0"),
+        // Renovate: nothing. 1.15.0 is there on Debian 11, so the one on Debian 12 is published beside it and no update of it.
+        ("1.15.0-debian-11-r12", "1.15.0-debian-11-r9 1.15.0-debian-12-r0", Minor, "ahead of 1.15.0-debian-11-r9"),
+        ("1.15.0-debian-11-r12", "1.15.0-debian-11-r13 1.15.0-debian-12-r20", Minor, "1.15.0-debian-11-r13"),
+        ("1.15.0-debian-11-r12", "1.15.0-debian-11-r13 1.15.1-debian-12-r0", Minor, "1.15.1-debian-12-r0"), // only there
         (
             "RELEASE.2023-01-01T00-00-00Z",
             "RELEASE.2023-03-01T00-00-00Z RELEASE.2023-02-01T00-00-00Z",

@@ -264,3 +264,85 @@ fn exclusions_and_filters_come_first() {
         other => panic!("{other}"),
     }
 }
+
+#[test]
+fn a_site_stays_on_its_base_system_while_its_version_is_there() {
+    for (current, list, expected) in [
+        ("1.2.3-ubuntu22.04", "1.2.4-ubuntu20.04 1.2.4-ubuntu22.04 1.2.4-ubuntu24.04", "1.2.4-ubuntu22.04"),
+        ("1.2.3-ubuntu22.04", "1.2.3-ubuntu22.04 1.2.3-ubuntu24.04", "up-to-date"),
+        ("1.2.3-ubuntu22.04", "1.2.4-ubuntu22.04 1.2.5-ubuntu24.04", "1.2.5-ubuntu24.04"),
+        ("1.2.3-alpine3.18", "1.2.4-alpine3.18 1.2.4-alpine3.19 1.2.5-alpine3.20 1.2.5-alpine3.19", "1.2.5-alpine3.20"),
+        // A tag that stands for many versions stays too: its base is one of two that are kept up beside each other.
+        ("1.2-alpine3.18", "1.2-alpine3.18 1.2-alpine3.19", "up-to-date"),
+        ("1.2-alpine3.18", "1.2-alpine3.19", "1.2-alpine3.19"),
+        // Days, commits and counters are builds, not bases.
+        ("1.2.3-bookworm-20240101", "1.2.3-bookworm-20240101 1.2.3-bookworm-20240201", "1.2.3-bookworm-20240201"),
+        ("1.2.3-gke.7", "1.2.3-gke.7 1.2.3-gke.8", "1.2.3-gke.8"),
+        ("1.2.3-debian-11-abc1234", "1.2.4-debian-12-abc1234 1.2.4-debian-11-def5678", "1.2.4-debian-11-def5678"),
+    ] {
+        assert_eq!(outcome(Config::default(), list, current), expected, "{current} with {list}");
+    }
+    let only = Config { variant: Variant::Only("alpine".into()), ..update(Minor) };
+    assert_eq!(outcome(only, "1.2.4-alpine3.18 1.2.4-alpine3.19", "1.2.3"), "1.2.4-alpine3.19", "a site with none has no base to keep");
+}
+
+#[test]
+fn calendar_versions_have_no_steps() {
+    for (step, current, list, expected) in [
+        (Minor, "22.04", "22.04 22.10 24.04", "calendar"),
+        (Major, "22.04", "22.04 22.10 24.04", "calendar"),
+        (Patch, "22.04", "22.04 22.10 24.04", "up-to-date"),
+        // That 22.10 is a month only the others say.
+        (Major, "22.10", "22.04 22.10 24.04", "calendar"),
+        (Major, "22.10", "22.9 22.10 24.4", "24.4"),
+        (Minor, "22.10-slim", "22.9-slim 22.10-slim 22.11-slim", "22.11-slim"),
+        (Minor, "v24.10", "v24.04 v24.12", "calendar"),
+        (Minor, "24.10", "v24.04 24.12", "24.12"),
+        (Minor, "2024.10.1", "2024.10.1 2024.11.0 2025.1.0", "2024.11.0"),
+        (Minor, "2024.10.01", "2024.09.01 2024.10.02", "calendar"),
+        // Docker's old scheme: a fix leaves year and month alone.
+        (Patch, "19.03.12", "19.03.12 19.03.15 20.10.7", "19.03.15"),
+        (Minor, "19.03.12", "19.03.12 19.03.15 20.10.7", "calendar"),
+        (Minor, "3.9", "3.9 3.10 3.11", "3.11"),
+        (Minor, "16.9", "16.9 16.10 17.0", "16.10"),
+        (Minor, "20.10.7", "20.10.7 20.10.8", "20.10.8"),
+    ] {
+        assert_eq!(outcome(update(step), list, current), expected, "update {step} from {current} with {list}");
+    }
+    // What is asked for by another order is done.
+    assert_eq!(outcome(semver("*"), "22.04 22.10 24.04", "22.04"), "24.04");
+    let decision = decide(update(Minor), "22.04 22.10", Some("22.04"), None);
+    assert_eq!(decision.to_string(), "the current tag reads as a calendar version, whose year and month are no steps; use `calver`");
+}
+
+#[test]
+fn dev_beside_every_release_is_a_variant() {
+    let pairs = "1.2.3 1.2.3-dev 1.2.4 1.2.4-dev 1.3.0 1.3.0-dev 2.0.0 2.0.0-dev";
+    for (current, list, expected) in [
+        ("1.2.3-dev", pairs, "1.3.0-dev"),
+        ("1.2.3", pairs, "1.3.0"),
+        ("1.3.0-dev", pairs, "up-to-date"),
+        // Pushed a moment before its release: it waits for that.
+        ("1.2.3-dev", "1.2.3 1.2.3-dev 1.2.4-dev", "up-to-date"),
+        ("1.2.3-dev", "1.2.3 1.2.3-dev 1.2.4", "up-to-date"),
+        ("1.2-dev", "1.2 1.2-dev 1.3 1.3-dev 1.3.0-dev 1.3.0", "1.3-dev"),
+        // Without its release beside it, it is a build on the way there.
+        ("1.2.3-dev", "1.2.3-dev 1.2.4 1.2.4-dev", "1.2.4"),
+        ("1.2.3-dev.1", "1.2.3 1.2.3-dev.1 1.2.4-dev.1 1.2.4", "1.2.4"),
+        ("1.2.3-dev", "v1.2.3 1.2.3-dev 1.2.4 1.2.4-dev", "1.2.4"),
+    ] {
+        assert_eq!(outcome(Config::default(), list, current), expected, "{current} with {list}");
+    }
+    assert_eq!(outcome(semver("^1"), pairs, "1.2.3-dev"), "1.3.0-dev", "a range does not refuse a variant");
+    let asked = Config { prerelease: Prerelease::Any, ..update(Minor) };
+    assert_eq!(outcome(asked, pairs, "1.2.3-dev"), "1.3.0", "whoever allows prereleases has said what it is");
+    assert_eq!(
+        super::explaining::explain(&policy(Config::default()), "1.2.3 1.2.3-dev 1.2.4 1.2.5-dev", Some("1.2.3-dev")),
+        [
+            "1.2.5-dev: prerelease dev not allowed",
+            "1.2.4: variant none differs from dev",
+            "1.2.3: variant none differs from dev",
+            "1.2.3-dev: chosen",
+        ]
+    );
+}
