@@ -52,8 +52,6 @@ pub enum Why {
     NoRepository,
     /// A repository without a tag or digest beside it.
     NoTag,
-    /// A repository beside an empty tag.
-    EmptyTag,
     /// A chart's version that is a range.
     Range,
     /// A chart that comes from a repository over HTTP, not from a registry.
@@ -84,7 +82,6 @@ impl Why {
             Self::Block => "block",
             Self::NoRepository => "no-repository",
             Self::NoTag => "no-tag",
-            Self::EmptyTag => "empty-tag",
             Self::Range => "range",
             Self::HttpChart => "http-chart",
             Self::SourceElsewhere => "source-elsewhere",
@@ -109,7 +106,6 @@ impl fmt::Display for Why {
             Self::Block => "it stands in a block of text that is no YAML, such as a script",
             Self::NoRepository => "no repository stands beside this tag",
             Self::NoTag => "neither a tag nor a digest stands beside this repository",
-            Self::EmptyTag => "the tag beside it is empty and the chart's default rules; `fill = true` writes one",
             Self::Range => "its version is a range, which moves by itself",
             Self::HttpChart => "the chart comes from a repository over HTTP, not from a registry",
             Self::SourceElsewhere => "the chart's repository is an object that is not in this file",
@@ -134,12 +130,13 @@ pub(super) fn missed(text: &str, tree: Option<&Tree<'_>>, searched: Vec<text::Mi
     markers(text, sites, &mut misses);
     misses.sort_by_key(|miss| miss.at);
     misses.dedup_by_key(|miss| miss.at);
+    let taken: HashSet<(usize, usize)> = sites.iter().map(|site| (site.line, site.column)).collect();
     let mut cursor = Cursor::new(text);
     let place = |Miss { at, path, shown, why }| {
         let (line, column) = cursor.advance(at);
         Missed { path, line, column, shown: clean(&shown), why }
     };
-    misses.into_iter().take(MOST).map(place).collect()
+    misses.into_iter().map(place).filter(|missed| !taken.contains(&(missed.line, missed.column))).take(MOST).collect()
 }
 
 /// Looks for Flux markers with no site on their line, or on the next one where they stand on a line of their own.

@@ -82,6 +82,8 @@ fn print_group(group: &[&Found], has_rules: bool) {
         out!("{line}");
         if let Some(locked) = &site.locked {
             out!("  {:width$}  {WARNING}left alone{WARNING:#}: {locked}", "");
+        } else if site.blank {
+            out!("  {:width$}  {FAINT}its tag is empty and the chart's default rules; `fill = true` writes one{FAINT:#}", "");
         }
     }
 }

@@ -201,9 +201,6 @@ impl<'w, 't> Near<'w, 't> {
             return;
         }
         let (path, place) = (self.trail.path(), self.place(node));
-        if self.taken.contains(path.as_str()) {
-            return;
-        }
         for (at, shown, is_templated) in lines(value, self.watch).take(MOST) {
             let why = if is_templated { Why::Template } else { Why::Block };
             self.misses.push(Miss { at: place(at), path: path.clone(), shown: shown.to_owned(), why });

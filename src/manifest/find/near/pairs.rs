@@ -82,7 +82,7 @@ impl<'w> Near<'w, '_> {
                 if self.are_taken([Some(field), other, Some(repository)]) {
                     continue;
                 }
-                self.pair(repository, field, other);
+                self.unread(repository);
             } else if self.is_image(&name, fields) && !self.are_taken([Some(field), other]) && self.is_tag(field, name.role) {
                 self.judge(Some(field));
                 let text = self.text(field);
@@ -93,12 +93,10 @@ impl<'w> Near<'w, '_> {
     }
 
     /// Judges a repository beside a tag or a digest, neither of which was taken.
-    fn pair(&mut self, repository: &Field<'w>, field: &Field<'w>, other: Option<&Field<'w>>) {
+    fn unread(&mut self, repository: &Field<'w>) {
         let text = self.text(repository);
         if let Some(why) = unreadable(text) {
             self.report_field(repository, text, why);
-        } else if !text.contains("://") && self.is_empty(field) && other.is_none_or(|other| self.is_empty(other)) {
-            self.report_field(repository, text, Why::EmptyTag);
         }
     }
 
