@@ -16,17 +16,16 @@ use tagboat::manifest::{Format, Formats};
 use super::properties;
 
 /// Why a reader cannot read what others can: a part of what it says, and the reason.
-const KNOWN: [(&str, &str); 10] = [
+const KNOWN: [(&str, &str); 9] = [
     ("duplicate entry", "serde refuses a key that is given twice; YAML parsers leave that to what builds on them"),
     ("that cannot start any token", "PyYAML takes a tab before a comment for a token"),
     ("found duplicate anchor", "PyYAML refuses an anchor that is given twice, which YAML allows"),
     ("found unexpected ':'", "libyaml refuses a colon before a bracket, which YAML 1.2 takes for an empty value"),
-    ("alias", "serde takes a text with many aliases for an attack"),
-    ("could not determine a constructor", "a tag of an application's own"),
-    ("special characters are not allowed", "PyYAML refuses characters that YAML 1.2 lets stand"),
-    ("found undefined tag handle", "serde and PyYAML end a `%TAG` with its document, and do not read one without"),
-    ("invalid base 64", "a binary value that is none"),
-    ("did not find expected", "libyaml and PyYAML want another indentation of flow collections"),
+    ("did not find expected", "libyaml expects more indentation, or less, than YAML 1.2 does"),
+    ("invalid Unicode character escape code", "libyaml refuses a pair of surrogates, which JSON has for one character"),
+    ("found a tab character where an indentation space", "libyaml refuses a tab behind the indentation of a block"),
+    ("expected '<document start>'", "PyYAML refuses a block without indentation that is all of a document"),
+    ("while parsing a flow node expected the node content", "a template that is no YAML before it is filled in"),
 ];
 
 /// How many golden texts a reader cannot read, at most. More of them means that the list above has become too wide.
@@ -119,6 +118,8 @@ struct Tally {
     read: usize,
     /// By the reason.
     unread: BTreeMap<&'static str, usize>,
+    /// Texts that could not be read for no known reason.
+    unknown: Vec<String>,
 }
 
 /// Lets a reader compare two texts: the new values must be strings that hold what was written, the others the same.
@@ -127,8 +128,10 @@ fn compare(name: &str, mut read: impl FnMut(&str) -> Result<Scalars, String>, [o
         Ok(before) => before,
         Err(error) => {
             let known = KNOWN.iter().find(|(part, _)| error.contains(part));
-            let (_, reason) = known.unwrap_or_else(|| panic!("{name}: a reader fails for no known reason: {error}\n{old}"));
-            *tally.unread.entry(reason).or_default() += 1;
+            match known {
+                Some((_, reason)) => *tally.unread.entry(reason).or_default() += 1,
+                None => tally.unknown.push(format!("{name}: {error}")),
+            }
             return;
         }
     };
@@ -148,6 +151,7 @@ fn compare(name: &str, mut read: impl FnMut(&str) -> Result<Scalars, String>, [o
 #[test]
 fn other_readers_find_nothing_changed_but_the_values_in_generated_texts() {
     let mut python = PyYaml::start();
+    // The same texts each time, so that the list of reasons is enough for all.
     let mut runner = TestRunner::new_with_rng(Config::default(), proptest::test_runner::TestRng::deterministic_rng(Default::default()));
     let mut tallies = [Tally::default(), Tally::default()];
     for number in 0..80 {
@@ -157,7 +161,7 @@ fn other_readers_find_nothing_changed_but_the_values_in_generated_texts() {
         compare(&format!("generated {number}, serde"), serde, texts, &written, &mut tallies[0]);
         compare(&format!("generated {number}, PyYAML"), |text| python.read(text), texts, &written, &mut tallies[1]);
     }
-    assert!(tallies.iter().all(|tally| tally.read >= 30), "{tallies:?}");
+    assert!(tallies.iter().all(|tally| tally.read >= 30 && tally.unknown.is_empty()), "{tallies:#?}");
 }
 
 #[test]
@@ -195,6 +199,6 @@ fn other_readers_find_nothing_changed_but_the_values_in_golden_texts() {
     assert!(added <= MOST_ADDED, "{added} texts get a new entry");
     for tally in &tallies {
         let unread: usize = tally.unread.values().sum();
-        assert!(tally.read >= 60 && unread <= MOST_UNREAD, "{added} {tallies:?}");
+        assert!(tally.read >= 60 && unread <= MOST_UNREAD && tally.unknown.is_empty(), "{added} {tallies:#?}");
     }
 }
