@@ -123,7 +123,13 @@ struct Tally {
 }
 
 /// Lets a reader compare two texts: the new values must be strings that hold what was written, the others the same.
-fn compare(name: &str, mut read: impl FnMut(&str) -> Result<Scalars, String>, [old, new]: [&str; 2], written: &[String], tally: &mut Tally) {
+fn compare(
+    name: &str,
+    mut read: impl FnMut(&str) -> Result<Scalars, String>,
+    [old, new]: [&str; 2],
+    written: &[String],
+    tally: &mut Tally,
+) {
     let before = match read(old) {
         Ok(before) => before,
         Err(error) => {

@@ -76,7 +76,12 @@ enum Node {
     /// A text in any style.
     Text(String),
     /// A tag that is all of its scalar.
-    Tag { old: &'static str, new: String, retyped: bool, sites: String },
+    Tag {
+        old: &'static str,
+        new: String,
+        retyped: bool,
+        sites: String,
+    },
     /// As it is, in block style.
     Raw(&'static str),
     Alias(String),
@@ -271,24 +276,15 @@ impl Writer<'_> {
         let entry = |name: &str, node| (name.to_owned(), node);
         match form {
             0 => {
-                let mut entries = vec![
-                    entry("repoURL", text("ghcr.io/acme/charts")),
-                    entry("chart", text("api")),
-                    entry("targetRevision", version),
-                ];
+                let mut entries =
+                    vec![entry("repoURL", text("ghcr.io/acme/charts")), entry("chart", text("api")), entry("targetRevision", version)];
                 self.shuffle(&mut entries);
                 Node::Map(entries)
             }
-            1 => Node::Map(vec![
-                entry("url", text("oci://ghcr.io/acme/charts/api")),
-                entry("ref", Node::Map(vec![entry("tag", version)])),
-            ]),
+            1 => Node::Map(vec![entry("url", text("oci://ghcr.io/acme/charts/api")), entry("ref", Node::Map(vec![entry("tag", version)]))]),
             _ => {
-                let item = vec![
-                    entry("name", text("api")),
-                    entry("version", version),
-                    entry("repository", text("oci://ghcr.io/acme/charts")),
-                ];
+                let item =
+                    vec![entry("name", text("api")), entry("version", version), entry("repository", text("oci://ghcr.io/acme/charts"))];
                 Node::Map(vec![entry("dependencies", Node::List(vec![Node::Map(item)]))])
             }
         }
@@ -540,7 +536,9 @@ impl Writer<'_> {
         let mut characters = text.chars().peekable();
         let mut last = ' ';
         while let Some(character) = characters.next() {
-            let foldable = indent.filter(|_| character == ' ' && last != ' ' && characters.peek().is_some_and(|next| *next != ' ')).filter(|_| !self.json);
+            let foldable = indent
+                .filter(|_| character == ' ' && last != ' ' && characters.peek().is_some_and(|next| *next != ' '))
+                .filter(|_| !self.json);
             match (style, character) {
                 _ if is_mark(character) => written.push(character),
                 (_, ' ') if foldable.is_some() && self.draws.once_in(3) => {
@@ -558,7 +556,9 @@ impl Writer<'_> {
                         _ => format!("\\U{code:08x}"),
                     };
                 }
-                (Some('"'), _) if indent.is_some() && !self.json && character != ' ' && u32::from(last) < SITES && self.draws.once_in(40) => {
+                (Some('"'), _)
+                    if indent.is_some() && !self.json && character != ' ' && u32::from(last) < SITES && self.draws.once_in(40) =>
+                {
                     written += &format!("\\\n{}{character}", " ".repeat(indent.unwrap_or_default()));
                 }
                 _ => written.push(character),
