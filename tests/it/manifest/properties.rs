@@ -181,7 +181,7 @@ fn moved(text: &str, sites: &[Site], tag: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(600))]
 
     #[test]
     fn references_in_every_presentation_are_found_and_moved_exactly(case in case()) {
