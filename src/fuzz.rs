@@ -7,13 +7,15 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::image::{Digest, Platform, Reference, Repository, RepositoryPattern, Tag, TagList, TagRef};
 
 pub use crate::http::webhook::fuzz::{identity, webhook};
+pub use crate::manifest::fuzz::{apply, scan};
 pub use crate::registry::fuzz::{challenge, docker_config, link, listing, manifest, redirect, token};
 
 /// Takes any bytes, and panics if what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Each parser under the name of its target and its folder of the corpus.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 18] = [
+    ("apply", apply),
     ("challenge", challenge),
     ("digest", digest),
     ("docker_config", docker_config),
@@ -26,6 +28,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("redirect", redirect),
     ("reference", reference),
     ("repository", repository),
+    ("scan", scan),
     ("tag", tag),
     ("tags", tags),
     ("token", token),

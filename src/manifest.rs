@@ -24,6 +24,9 @@
 mod edit;
 mod find;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, clippy::panic)]
+pub mod fuzz;
 mod joined;
 mod layer;
 mod layout;

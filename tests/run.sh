@@ -15,6 +15,7 @@ needed=(
     "sshd openssh-server"                # … and their server
     "docker-registry docker-registry"    # a real registry …
     "htpasswd apache2-utils"             # … with passwords
+    "python3 python3"                    # another YAML reader, PyYAML (see below), which judges every edit
 )
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -26,6 +27,7 @@ missing_packages() {
     for line in "${needed[@]}"; do
         command -v "${line% *}" >/dev/null || echo "${line#* }"
     done
+    python3 -c 'import yaml' 2>/dev/null || echo python3-yaml
 }
 
 as_root() {

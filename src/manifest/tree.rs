@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Classified, Verdict};
 
 /// The longest text that is read, in bytes.
-pub const MAX_BYTES: usize = 16 << 20;
+pub const MAX_BYTES: usize = 24 << 20;
 /// How many keys, values and collections are read: texts of nothing but `[,,` have far more of them than files.
 const MAX_NODES: usize = 2_000_000;
 /// How deep block and flow collections may nest, each.

@@ -163,7 +163,8 @@ impl Watch {
     fn may_hold_names(&self, text: &[u8]) -> bool {
         match (&self.wanted, &self.screen) {
             (Wanted::Some(Patterns { ones, others }), _) if ones.is_empty() && others.is_empty() => false,
-            (_, Some(screen)) => screen.is_match(text),
+            // The plain search is the faster one, and rules most texts out.
+            (_, Some(screen)) => screen.is_match(text) && screen.find_overlapping_iter(text).any(|hit| is_whole(text, hit.end())),
             _ => true,
         }
     }
@@ -199,6 +200,12 @@ impl Watch {
     }
 }
 
+/// Says whether a name may end here. What goes on with a capital is another word: of an image named `api` there is nothing in
+/// `apiVersion`, which each manifest has.
+fn is_whole(text: &[u8], end: usize) -> bool {
+    !text.get(end).is_some_and(u8::is_ascii_uppercase)
+}
+
 /// Makes the search for the patterns' literals; none if some have none.
 fn screen<'a>(literals: impl Iterator<Item = Option<&'a str>>) -> Option<AhoCorasick> {
     let literals: Option<BTreeSet<&str>> = literals.collect();
@@ -228,6 +235,8 @@ mod tests {
         assert!(!watch(&["ghcr.io/acme/worker"]).may_hold(b"image: ghcr.io/acme/api:1"));
         assert!(watch(&["ghcr.io/acme/worker", "ghcr.io/*"]).may_hold(b"anything"), "a pattern without a literal switches screening off");
         assert!(!watch(&[]).may_hold(b"image: nginx:1"), "nothing watched, nothing held");
+        assert!(!watch(&["ghcr.io/acme/api"]).may_hold(b"apiVersion: v1\nkind: ConfigMap\n"), "a part of another word");
+        assert!(watch(&["ghcr.io/acme/api"]).may_hold(b"apiVersion: v1\nimage: ghcr.io/acme/api"), "behind a part of another word");
         assert!(Watch::everything().may_hold(b""));
     }
 

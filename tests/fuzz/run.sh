@@ -38,10 +38,13 @@ for target in "${targets[@]}"; do
         chmod 755 "corpus/$target"
         continue
     fi
-    options=(-max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$found/crashes/$target-")
+    options=(-max_total_time="$seconds" -timeout=20 -print_final_stats=1 -artifact_prefix="$found/crashes/$target-")
     if [ -e "dictionaries/$target" ]; then options+=(-dict="dictionaries/$target"); fi
+    # Whatever stands in a repository is a seed for those that read it.
+    seeds=("corpus/$target")
+    case $target in scan | apply) seeds+=(../fixtures/manifest) ;; esac
     printf '=== %s\n' "$target"
-    if ! cargo fuzz run "${build[@]}" "$target" "$found/$target" "corpus/$target" -- "${options[@]}" >"$found/$target.log" 2>&1; then
+    if ! cargo fuzz run "${build[@]}" "$target" "$found/$target" "${seeds[@]}" -- "${options[@]}" >"$found/$target.log" 2>&1; then
         failed+=("$target")
     fi
     grep -E 'INITED|DONE|panicked|Test unit written|number_of_executed_units' "$found/$target.log" || true

@@ -1,6 +1,8 @@
 //! Tests of the manifest module as its users see it.
 
+mod differential;
 mod edits;
+mod generator;
 mod golden;
 mod hostile;
 mod markers;

@@ -110,10 +110,14 @@ fn check_entries(tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(
     if left.next().is_none() { Ok(()) } else { Err(Why::MoreChanged) }
 }
 
+/// How much of a run is kept before it is hashed, in bytes.
+const PIECE: usize = 1 << 14;
+
 impl Hashes {
     fn of(tree: &Tree<'_>, cuts: &[usize], shift: &Shift, keys: &RandomState) -> Self {
         let mut hashes = Self { runs: Vec::with_capacity(cuts.len() + 1), values: Vec::with_capacity(cuts.len()) };
-        let mut run = Vec::with_capacity(tree.text.len());
+        // A run goes to its hasher in pieces, so that a large text is not there once more.
+        let (mut run, mut hasher) = (Vec::with_capacity(PIECE), keys.build_hasher());
         let (mut cuts, mut documents) = (cuts.iter().peekable(), tree.documents.iter().peekable());
         for (index, node) in tree.nodes.iter().enumerate() {
             if let Some(document) = documents.next_if(|document| document.root == index) {
@@ -126,15 +130,21 @@ impl Hashes {
             }
             let is_cut = cuts.next_if_eq(&&shift.to_old(index)).is_some();
             write_node(&mut run, index, node, shift, is_cut);
+            if run.len() >= PIECE {
+                hasher.write(&run);
+                run.clear();
+            }
             if is_cut {
-                hashes.runs.push(hash(keys, &run));
+                hasher.write(&run);
+                hashes.runs.push(std::mem::replace(&mut hasher, keys.build_hasher()).finish());
                 run.clear();
                 write_value(&mut run, node);
                 hashes.values.push(hash(keys, &run));
                 run.clear();
             }
         }
-        hashes.runs.push(hash(keys, &run));
+        hasher.write(&run);
+        hashes.runs.push(hasher.finish());
         hashes
     }
 }

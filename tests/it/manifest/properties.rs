@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use tagboat::image::Tag;
 use tagboat::manifest::{Edit, Format, Site, Watch, apply, scan};
 
+use super::generator::{self, API, CHART, Case, Expected, NEW_VERSION};
 use super::{api_sites, bump, watch};
 
 /// Stands for the tag in a reference, or in quotes.
@@ -145,8 +146,58 @@ fn text() -> impl Strategy<Value = String> {
     })
 }
 
+/// As many cases as the test can do in some seconds, or as many as are asked for.
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(cases), ..ProptestConfig::default() }
+}
+
+/// A text with known references in random presentations.
+pub(super) fn case() -> impl Strategy<Value = Case> {
+    prop::collection::vec(any::<u16>(), 0..250).prop_map(|draws| generator::case(&draws))
+}
+
+/// What is found in a text, in its order.
+fn found(sites: &[Site]) -> Vec<Expected> {
+    let found = sites.iter().map(|site| Expected {
+        line: site.line,
+        column: site.column,
+        shape: site.shape.to_string(),
+        repository: site.repository.to_string(),
+        tag: site.tag.as_ref().map(ToString::to_string),
+        digest: site.digest.as_ref().map(ToString::to_string),
+        locked: site.locked.as_ref().map(ToString::to_string),
+    });
+    let mut found: Vec<Expected> = found.collect();
+    found.sort();
+    found
+}
+
+/// Moves all sites that can be edited.
+fn moved(text: &str, sites: &[Site], tag: &str) -> String {
+    let wanted = |site: &Site| if site.repository.to_string() == CHART { NEW_VERSION.to_owned() } else { tag.to_owned() };
+    let edits: Vec<Edit<'_>> = sites.iter().filter(|site| site.locked.is_none()).map(|site| edit(site, &wanted(site))).collect();
+    String::from_utf8(apply(text.as_bytes(), &edits).unwrap_or_else(|error| panic!("{error} in:\n{text}"))).unwrap()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(config(600))]
+
+    #[test]
+    fn references_in_every_presentation_are_found_and_moved_exactly(case in case()) {
+        let watch = watch(&[API, CHART]);
+        let sites = scan(case.old.as_bytes(), Format::Yaml, &watch).map_err(|error| TestCaseError::fail(format!("{error} in:\n{}", case.old)))?;
+        prop_assert_eq!(found(&sites), case.before.clone(), "in:\n{}", case.old);
+        let new = moved(&case.old, &sites, case.tag);
+        prop_assert_eq!(&new, &case.new);
+        let after = scan(new.as_bytes(), Format::Yaml, &watch).unwrap();
+        prop_assert_eq!(found(&after), case.after.clone(), "in:\n{}", new);
+        prop_assert_eq!(&moved(&new, &after, case.tag), &new, "a second time there is nothing to do");
+    }
+}
+
+proptest! {
+    #![proptest_config(config(100))]
 
     #[test]
     fn sites_are_found_exactly_and_nothing_else_changes(template in text(), (new, retyped) in prop::sample::select(TAGS.as_slice())) {
