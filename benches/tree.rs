@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 #[path = "support/measure.rs"]
+#[allow(dead_code, reason = "each bench takes what it needs")]
 mod measure;
 
 use std::collections::BTreeMap;

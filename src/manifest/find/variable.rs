@@ -51,10 +51,6 @@ impl Finder<'_, '_> {
     /// and `image: {name: …}` (GitLab).
     pub(super) fn names_job_image(&self) -> bool {
         let keys = self.trail.last_keys();
-        match keys {
-            [Some("container"), _] | [Some("services"), _] => true,
-            [Some("name"), Some("image" | "services")] => true,
-            _ => false,
-        }
+        matches!(keys, [Some("container" | "services"), _] | [Some("name"), Some("image" | "services")])
     }
 }
