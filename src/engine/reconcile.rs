@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use super::facts::{Learned, Learner};
 use super::holds::Holds;
 use super::plan::{self, Change, FilePlan, Note, NoteKind, Plan, PlannedEdit};
-use super::tree::{Cache, LARGEST_FILE, Tree};
+use super::tree::{Cache, LARGEST_FILE, Tree, alone};
 use super::{Engine, EnvironmentConfig, digests, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
 use crate::image::Repository;
-use crate::manifest::{self, Edit, Site, Watch};
+use crate::manifest::{self, Edit, Formats, Site, Watch};
 use crate::retry::Backoff;
 use crate::shutdown::CancellationToken;
 
@@ -335,7 +335,7 @@ impl Local {
 
     /// Edits the files of a plan. If a site from before a restart was not found again, all that is left of that time is distrusted.
     fn edit(&mut self, snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
-        let edited = edit(snapshot, plan, purpose, self.cache.watch())?;
+        let edited = edit(snapshot, plan, purpose, &self.config.formats, self.cache.watch())?;
         if edited.is_stale {
             tracing::warn!("what was kept of scans over the restart is wrong; all files are scanned anew");
             self.cache.distrust();
@@ -345,11 +345,11 @@ impl Local {
 }
 
 /// Edits the files of a plan, each as soon as it is read; a file whose edit or proof fails becomes a note and stays as it is.
-fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, watch: &Watch) -> Result<Edited, environment::Error> {
+fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, formats: &Formats, watch: &Watch) -> Result<Edited, environment::Error> {
     let changeset = Mutex::new(snapshot.change());
     let results = parallel::map(plan.files, |file| {
         let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
-        let after = edit_file(&file, &before, watch);
+        let after = edit_file(&file, &before, formats, watch);
         if let Ok(after) = &after {
             changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
         }
@@ -382,10 +382,11 @@ enum Unedited {
     NotFoundAgain { path: String },
 }
 
-fn edit_file(plan: &FilePlan, text: &[u8], watch: &Watch) -> Result<Vec<u8>, Unedited> {
+fn edit_file(plan: &FilePlan, text: &[u8], formats: &Formats, watch: &Watch) -> Result<Vec<u8>, Unedited> {
+    let _alone = alone(text);
     let FilePlan { file, edits } = plan;
     let sites = || edits.iter().map(|edit| &file.sites[edit.site]);
-    let again = if sites().all(Site::is_bound) { Vec::new() } else { manifest::scan(text, file.format, watch).unwrap_or_default() };
+    let again = if sites().all(Site::is_bound) { Vec::new() } else { formats.scan(text, file.format, watch).unwrap_or_default() };
     let bound = |site| {
         let found = if again.is_empty() { Some(site).filter(|site: &&Site| site.is_bound()) } else { site.again(&again) };
         found.ok_or_else(|| Unedited::NotFoundAgain { path: site.path.clone() })

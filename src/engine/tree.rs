@@ -19,13 +19,13 @@ mod skip;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{EnvironmentConfig, Rules, parallel};
 use crate::environment::{BlobId, Entry, Error, Snapshot};
 use crate::image::Repository;
-use crate::manifest::{Format, Formats, Site, Watch};
+use crate::manifest::{self, Format, Formats, Site, Watch};
 
 use census::Census;
 use kept::Kept;
@@ -37,7 +37,12 @@ pub(super) use scanned::is_lfs_pointer;
 pub use skip::{Skip, SkipReason};
 
 /// Files larger than this are not read: no manifest that people review is as large.
-pub(super) const LARGEST_FILE: usize = 8 * 1024 * 1024;
+pub(super) const LARGEST_FILE: usize = manifest::MAX_BYTES;
+/// Of files larger than this one is worked on at a time, as their trees take several times their size.
+const LARGE_FILE: usize = 1024 * 1024;
+/// If more blobs than these are scanned at once, their sites do not keep their places in the text, which then is scanned again
+/// before an edit: a pass seldom edits as many.
+const MOST_BOUND: usize = 20_000;
 /// More files than these that are left alone are counted, not listed.
 const MOST_SKIPS: usize = 1_000;
 
@@ -76,6 +81,12 @@ impl Tree {
     pub fn files(&self) -> impl Iterator<Item = &SiteFile> {
         self.root.files()
     }
+}
+
+/// Waits for its turn with a large text.
+pub(super) fn alone(text: &[u8]) -> Option<MutexGuard<'static, ()>> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    (text.len() > LARGE_FILE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What is looked at: some of an environment's files.
@@ -172,7 +183,11 @@ impl Cache {
     fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: Vec<(BlobId, Format)>) -> Result<usize, Error> {
         let (watch, count) = (&self.watch, new.len());
         let scanned = parallel::map(new, |(blob, format)| {
-            let scanned = snapshot.look(blob, LARGEST_FILE, |text| Scanned::of(text, formats, format, watch))?;
+            let scan = |text: &[u8]| {
+                let _alone = alone(text);
+                Scanned::of(text, formats, format, watch)
+            };
+            let scanned = snapshot.look(blob, LARGEST_FILE, |text| if count > MOST_BOUND { scan(text).unbound() } else { scan(text) })?;
             Ok(((blob, format), scanned.unwrap_or(Scanned::Skipped(SkipReason::TooLarge))))
         });
         for scanned in scanned {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use git2::{ObjectType, Odb, Oid, Sort};
 
@@ -63,6 +64,13 @@ impl Shared {
         Error::Damaged { remote: self.remote.clone(), cause: error.into() }
     }
 
+    /// Opens the clone's objects.
+    fn objects(&self) -> Result<Odb<'static>, git2::Error> {
+        let odb = Odb::new()?;
+        self.attach(&odb)?;
+        Ok(odb)
+    }
+
     /// Attaches the clone's objects to an object database.
     pub(super) fn attach(&self, odb: &Odb<'_>) -> Result<(), git2::Error> {
         let objects = self.path.join("objects");
@@ -74,6 +82,8 @@ impl Shared {
 pub struct Snapshot {
     shared: Arc<Shared>,
     odb: Odb<'static>,
+    /// Further handles, one for each thread that reads: threads that share one wait for each other.
+    spare: Mutex<Vec<Odb<'static>>>,
     tip: Oid,
     root: Oid,
     commit: String,
@@ -96,14 +106,23 @@ impl Snapshot {
 
     pub(super) fn new(shared: Arc<Shared>, tip: Oid) -> Result<Self, Error> {
         let open = || {
-            let odb = Odb::new()?;
-            shared.attach(&odb)?;
+            let odb = shared.objects()?;
             let root = store::open(&shared.path)?.find_commit(tip)?.tree_id();
             Ok((odb, root))
         };
         let (odb, root) = open().map_err(|e| shared.is_damaged(e))?;
         let (commit, tree) = (tip.to_string(), root.to_string());
-        Ok(Self { odb, tip, root, commit, tree, shared, folders_read: AtomicUsize::new(0), files_read: AtomicUsize::new(0) })
+        Ok(Self {
+            odb,
+            spare: Mutex::default(),
+            tip,
+            root,
+            commit,
+            tree,
+            shared,
+            folders_read: AtomicUsize::new(0),
+            files_read: AtomicUsize::new(0),
+        })
     }
 
     /// Returns the commit's id in hexadecimal digits.
@@ -167,9 +186,14 @@ impl Snapshot {
     /// # Errors
     /// If the clone is damaged.
     pub fn look<R>(&self, blob: BlobId, largest: usize, look: impl FnOnce(&[u8]) -> R) -> Result<Option<R>, Error> {
+        let spare = self.spare().pop();
+        let odb = match spare {
+            Some(odb) => odb,
+            None => self.shared.objects().map_err(|e| self.shared.is_damaged(e))?,
+        };
         let read = || {
             let id = blob.oid()?;
-            let (size, kind) = self.odb.read_header(id)?;
+            let (size, kind) = odb.read_header(id)?;
             if kind != ObjectType::Blob {
                 return Err(git2::Error::from_str("a file is no blob"));
             }
@@ -177,10 +201,16 @@ impl Snapshot {
                 return Ok(None);
             }
             self.files_read.fetch_add(1, Ordering::Relaxed);
-            self.odb.read(id).map(Some)
+            odb.read(id).map(Some)
         };
         let object = read().map_err(|e| self.shared.is_damaged(e))?;
-        Ok(object.map(|object| look(object.data())))
+        let seen = object.map(|object| look(object.data()));
+        self.spare().push(odb);
+        Ok(seen)
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Odb<'static>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns how much was read so far.

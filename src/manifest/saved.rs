@@ -103,6 +103,12 @@ impl Site {
         self.bound.is_some()
     }
 
+    /// Forgets its place in the text, until it is [found again](Self::again).
+    #[must_use]
+    pub fn unbound(self) -> Self {
+        Self { bound: None, ..self }
+    }
+
     /// Finds the site again among those of a new scan of its text: the one that tells all the same.
     #[must_use]
     pub fn again<'s>(&self, scanned: &'s [Self]) -> Option<&'s Self> {

@@ -80,7 +80,7 @@ fn what_is_no_file_of_the_tree_is_left_alone_with_its_reason() {
         fs::write(path, text).unwrap();
     };
     put("a.yaml", b"image: ghcr.io/acme/api:1.0\n");
-    put("large.yaml", &vec![b'#'; (8 << 20) + 1]);
+    put("large.yaml", &vec![b'#'; (24 << 20) + 1]);
     put("lfs.yaml", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
     put("latin.yaml", b"image: a:1 # \xe4\n");
     put("sops.yaml", b"image: ghcr.io/acme/api:1.0\nsops: {mac: x}\n");

@@ -29,6 +29,14 @@ impl Scanned {
         }
     }
 
+    /// Lets the sites forget where they are in the text, which is then scanned again before an edit.
+    pub(super) fn unbound(self) -> Self {
+        match self {
+            Self::Sites(sites) => Self::Sites(sites.iter().cloned().map(Site::unbound).collect()),
+            other => other,
+        }
+    }
+
     /// Returns the sites, and why the file is left alone if it is.
     pub(super) fn parts(&self) -> (Option<&Arc<[Site]>>, Option<SkipReason>) {
         match self {
