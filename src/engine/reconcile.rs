@@ -15,7 +15,7 @@ use super::{Engine, EnvironmentConfig, digests, message, parallel};
 use crate::environment::{self, Changeset, Environment, Push, Snapshot};
 use crate::error::{Classified, Verdict, chain};
 use crate::image::Repository;
-use crate::manifest::{self, Edit, Formats, Site, Watch};
+use crate::manifest::{self, Edit, Formats, Shape, Site, Watch};
 use crate::retry::Backoff;
 use crate::shutdown::CancellationToken;
 
@@ -335,6 +335,7 @@ impl Local {
 
     /// Edits the files of a plan. If a site from before a restart was not found again, all that is left of that time is distrusted.
     fn edit(&mut self, snapshot: &Snapshot, plan: Plan, purpose: Purpose) -> Result<Edited, environment::Error> {
+        let plan = spare_locked_charts(snapshot, plan)?;
         let edited = edit(snapshot, plan, purpose, &self.config.formats, self.cache.watch())?;
         if edited.is_stale {
             tracing::warn!("what was kept of scans over the restart is wrong; all files are scanned anew");
@@ -342,6 +343,32 @@ impl Local {
         }
         Ok(edited)
     }
+}
+
+/// Leaves alone the dependencies of charts that have a `Chart.lock`: it holds a checksum over them, and Helm refuses a chart whose
+/// lock does not fit.
+fn spare_locked_charts(snapshot: &Snapshot, mut plan: Plan) -> Result<Plan, environment::Error> {
+    let mut files = Vec::with_capacity(plan.files.len());
+    for FilePlan { file, mut edits } in plan.files {
+        let folder = file.path.strip_suffix("Chart.yaml").filter(|folder| folder.is_empty() || folder.ends_with('/'));
+        if let Some(folder) = folder
+            && snapshot.has(&format!("{folder}Chart.lock"))?
+        {
+            edits.retain(|edit| {
+                let site = &file.sites[edit.site];
+                let why = "the Chart.lock beside it would no longer fit; run `helm dependency update` with it by hand, or remove the lock";
+                let is_free = site.shape != Shape::Chart;
+                if !is_free {
+                    plan.notes.push(file.note(site, NoteKind::Locked, format!("{} is due, but {why}", edit.to)));
+                }
+                is_free
+            });
+        }
+        if !edits.is_empty() {
+            files.push(FilePlan { file, edits });
+        }
+    }
+    Ok(Plan { files, ..plan })
 }
 
 /// Edits the files of a plan, each as soon as it is read; a file whose edit or proof fails becomes a note and stays as it is.

@@ -253,6 +253,14 @@ impl Snapshot {
         Ok(found.map(BlobId::from))
     }
 
+    /// Says whether there is a regular file at a path.
+    ///
+    /// # Errors
+    /// If the clone is damaged.
+    pub fn has(&self, path: &str) -> Result<bool, Error> {
+        Ok(tree::find(&self.odb, self.root, path).map_err(|e| self.shared.is_damaged(e))?.is_some())
+    }
+
     /// Starts a changeset on this snapshot.
     #[must_use]
     pub fn change(&self) -> Changeset {

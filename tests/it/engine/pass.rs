@@ -171,3 +171,15 @@ fn a_dockerfile_and_an_environment_file_are_bumped_byte_for_byte() {
     assert_eq!(world.commits().len(), 2);
     assert_eq!(world.read("deploy/app.env"), world.fill(&env.replace("1.4.1", "1.4.3").replace("1.9", "1.10")));
 }
+
+#[test]
+fn a_charts_dependency_moves_unless_a_lock_would_no_longer_fit() {
+    let chart = "name: x\ndependencies:\n- name: api\n  version: 1.4.1 # pinned\n  repository: oci://REGISTRY/charts\n";
+    let world = World::new(&[("a/Chart.yaml", chart), ("a/Chart.lock", "dependencies: []\n"), ("b/Chart.yaml", chart)]);
+    world.registry.publish_many("charts/api", ["1.4.1", "1.5.0"]);
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/charts/api\"\n");
+    let run = world.tagboat(&policy, &["run", "--once"]).done();
+    assert_eq!(world.read("b/Chart.yaml"), world.fill(&chart.replace("1.4.1", "1.5.0")));
+    assert_eq!(world.read("a/Chart.yaml"), world.fill(chart));
+    run.says("1.5.0 is due, but the Chart.lock beside it would no longer fit");
+}
