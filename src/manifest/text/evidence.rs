@@ -55,7 +55,7 @@ impl Evidence {
             let new = Trace::of(found);
             let expected = old.after(changes, &shifts, &mut owned).ok_or(Why::MoreChanged)?;
             let changed = expected.tag != old.tag || expected.digest != old.digest;
-            if changed && new == expected && found.retyped {
+            if expected.tag != old.tag && new == expected && found.retyped {
                 return Err(Why::NoString { written: found.written.clone() });
             }
             if new != expected {

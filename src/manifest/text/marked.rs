@@ -171,9 +171,12 @@ fn reference(line: &Line<'_>, words: &[Word], named: &Named) -> Option<Finding> 
     is_all.then_some(finding)
 }
 
+/// A tag and a digest.
+type Parts = (Option<Part<Tag>>, Option<Part<Digest>>);
+
 /// Reads the last word of a line as a tag, behind which a digest may stand, or as a digest.
 fn part(line: &Line<'_>, words: &[Word], named: &Named, is_digest: bool) -> Option<Finding> {
-    let read = |word: &Word| -> Option<(Option<Part<Tag>>, Option<Part<Digest>>)> {
+    let read = |word: &Word| -> Option<Parts> {
         let value = line.value.get(word.range.clone()).filter(|_| !word.spoilt)?;
         let at = line.start + word.range.start;
         let digest_at = |text: &str, at: usize| Some(Part { value: Digest::parse(text).ok()?, range: Some(at..at + text.len()) });
@@ -241,7 +244,9 @@ impl Word {
 
 /// Says whether a text ends in what a template engine leaves out, given whether it starts there.
 fn is_left_out(text: &str, before: bool) -> bool {
-    let last = |marks: &[&str]| marks.iter().filter_map(|mark| text.rfind(mark)).max();
+    // Neither `{{#if x}}` nor `${#x}` starts a comment.
+    let is_one = |&(at, _): &(usize, &str)| !text[..at].ends_with(['{', '$']);
+    let last = |marks: &[&str]| marks.iter().filter_map(|mark| text.rmatch_indices(mark).find(is_one)).map(|(at, _)| at).max();
     match (last(&LEFT_OUT.0), last(&LEFT_OUT.1)) {
         (Some(start), Some(end)) => start > end,
         (start, end) => start.is_some() || before && end.is_none(),

@@ -300,6 +300,7 @@ fn a_template_that_is_no_yaml_is_read_line_by_line_for_markers() {
         ("- '# x' # y\n- a#b: 'ghcr.io/acme/api:1' # <api>\n", "- '# x' # y\n- a#b: 'ghcr.io/acme/api:2.0.0' # <api>\n"),
         // Behind what the engine leaves out.
         ("{{/* x */}}\ntag: 1 # <api:tag>\n", "{{/* x */}}\ntag: 2.0.0 # <api:tag>\n"),
+        ("{{#if x}}\n${#y}\ntag: 1 # <api:tag>\n", "{{#if x}}\n${#y}\ntag: 2.0.0 # <api:tag>\n"),
         (&pinned[0], &pinned[1]),
         (&parts("1", old.as_str()), &parts("2.0.0", new.as_str())),
         (&turned("1", old.as_str()), &turned("2.0.0", new.as_str())),
