@@ -113,6 +113,7 @@ impl Classified for EditError {
             Self::Locked { reason: Locked::Shared { .. }, .. } => {
                 Some("give each image a tag of its own instead of the shared anchor".to_owned())
             }
+            Self::Unproved { reason: Unproved(Why::NoString { .. }), .. } => Some("put the value in quotes".to_owned()),
             Self::Locked { .. } | Self::Unproved { .. } => {
                 Some("write the value on one line, plain or in quotes, or edit it by hand".to_owned())
             }

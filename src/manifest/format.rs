@@ -91,7 +91,7 @@ impl Formats {
     /// Finds the sites of watched references in a text, in the order of their bytes.
     ///
     /// A text that the watch screens off is not parsed, so it is never unreadable. A text that should be YAML and is none is read by the
-    /// user's searches alone, if some apply.
+    /// user's searches, if some apply, and for values at bound markers alone.
     ///
     /// # Errors
     /// If the text may hold a watched reference and cannot be read: one broken document spoils the whole text, because
@@ -113,11 +113,17 @@ impl Formats {
                 }
                 Ok(sites)
             }
-            Err(error) if reader.searches.is_empty() => Err(error),
-            Err(error) => match text::sites(text, &reader, watch)? {
-                sites if sites.is_empty() => Err(error),
-                sites => Ok(sites),
-            },
+            Err(error) => {
+                let is_text = matches!(error, Unreadable::NotYaml { .. }) && built_in != Some(BuiltIn::Json);
+                let markers = watch.markers().filter(|_| is_text).cloned();
+                if reader.searches.is_empty() && markers.is_none() {
+                    return Err(error);
+                }
+                match text::sites(text, &Reader { markers, ..reader }, watch)? {
+                    sites if sites.is_empty() => Err(error),
+                    sites => Ok(sites),
+                }
+            }
         }
     }
 
@@ -152,7 +158,7 @@ impl Formats {
             Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template) | None => Language::Other,
         };
         let applying = self.searches.iter().enumerate().filter(|(index, _)| searches & 1 << index != 0);
-        (built_in, Reader { language, searches: applying.map(|(_, search)| search.clone()).collect() })
+        (built_in, Reader { language, searches: applying.map(|(_, search)| search.clone()).collect(), markers: None })
     }
 }
 

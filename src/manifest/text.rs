@@ -7,6 +7,7 @@
 mod dockerfile;
 mod evidence;
 mod finding;
+mod marked;
 mod search;
 mod terraform;
 
@@ -21,7 +22,7 @@ use super::find;
 use super::layer::{Evidence as LayerEvidence, Layer};
 use super::site::{Bound, Form, Scalar, Site, Slot};
 use super::tree::{Unreadable, decode};
-use super::watch::Watch;
+use super::watch::{Markers, Watch};
 use granit_parser::ScalarStyle;
 
 /// What is built in for a text that is no YAML.
@@ -38,6 +39,8 @@ pub(super) enum Language {
 pub(super) struct Reader {
     pub(super) language: Language,
     pub(super) searches: Vec<Search>,
+    /// The policies whose markers count, in a text that should be YAML and is none.
+    pub(super) markers: Option<Arc<Markers>>,
 }
 
 /// What a reader found: references, and what looks like some.
@@ -89,6 +92,9 @@ impl Reader {
             Language::Other => Found::default(),
         };
         search::read(text, &self.searches, &mut found)?;
+        if let Some(markers) = &self.markers {
+            marked::read(text, markers, &mut found)?;
+        }
         found.findings.sort_by_key(|finding| finding.at);
         found.misses.sort_by_key(|miss| miss.at);
         Ok(found)
@@ -129,7 +135,7 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         tag,
         digest,
         blank: false,
-        marker: None,
+        marker: finding.marker,
         locked: finding.locked,
         no_digest: finding.no_digest,
         bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), naming: None, layer: Arc::clone(layer) }),

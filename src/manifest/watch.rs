@@ -34,7 +34,7 @@ pub(super) const MARKER: &str = "$imagepolicy";
 
 /// The policies that markers may name.
 #[derive(Debug)]
-struct Markers {
+pub(super) struct Markers {
     /// By `namespace:name`.
     bound: BTreeMap<Arc<str>, Named>,
     /// Finds [`MARKER`], which few files hold; none only if there is no memory for it.
@@ -48,6 +48,11 @@ impl Markers {
     fn may_stand_in(&self, text: &[u8]) -> bool {
         let found = |search: &Option<AhoCorasick>| search.as_ref().is_none_or(|search| search.is_match(text));
         found(&self.word) && found(&self.names)
+    }
+
+    /// Returns a policy, with the repository that it is about.
+    pub(super) fn policy(&self, name: &str) -> Option<(&Arc<str>, &Named)> {
+        self.bound.get_key_value(name)
     }
 }
 
@@ -157,7 +162,12 @@ impl Watch {
 
     /// Returns a policy that markers may name, with the repository that it is about.
     pub(super) fn policy(&self, name: &str) -> Option<(&Arc<str>, &Named)> {
-        self.markers.as_ref()?.bound.get_key_value(name)
+        self.markers.as_ref()?.policy(name)
+    }
+
+    /// Returns the policies that markers may name; none if no marker is bound.
+    pub(super) fn markers(&self) -> Option<&Arc<Markers>> {
+        self.markers.as_ref()
     }
 
     fn may_hold_names(&self, text: &[u8]) -> bool {

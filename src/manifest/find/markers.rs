@@ -17,7 +17,7 @@ use super::locate::{Located, Part};
 use super::names::Name;
 use super::{Draft, Finder, Free, MAX_SITES};
 use crate::image::{Reference, Repository};
-use comment::Field;
+pub(in super::super) use comment::{Comment, Field, Said};
 use target::Places;
 
 /// A marker at a value.

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::super::edit::{Change, Splice};
 use super::super::proof::Why;
+use super::super::site::Marker;
 use super::{Finding, Reader};
 use crate::image::{Digest, Repository, Tag};
 
@@ -27,6 +28,7 @@ struct Trace {
     repository: Repository,
     tag: Option<Tag>,
     digest: Option<Digest>,
+    marker: Option<Marker>,
 }
 
 impl Evidence {
@@ -49,10 +51,14 @@ impl Evidence {
         }
         let shifts = Shifts::of(changes);
         let mut owned = BTreeSet::new();
-        for (old, new) in self.traces.iter().zip(found.iter().map(Trace::of)) {
+        for (old, found) in self.traces.iter().zip(&found) {
+            let new = Trace::of(found);
             let expected = old.after(changes, &shifts, &mut owned).ok_or(Why::MoreChanged)?;
+            let changed = expected.tag != old.tag || expected.digest != old.digest;
+            if expected.tag != old.tag && new == expected && found.retyped {
+                return Err(Why::NoString { written: found.written.clone() });
+            }
             if new != expected {
-                let changed = expected.tag != old.tag || expected.digest != old.digest;
                 let meant = [expected.tag.as_ref().map(Tag::to_string), expected.digest.as_ref().map(Digest::to_string)];
                 let meant = meant.into_iter().flatten().collect::<Vec<_>>().join("@");
                 return Err(if changed { Why::NotExpected { expected: meant } } else { Why::MoreChanged });
@@ -72,6 +78,7 @@ impl Trace {
             repository: finding.repository.clone(),
             tag: finding.tag.as_ref().map(|part| part.value.clone()),
             digest: finding.digest.as_ref().map(|part| part.value.clone()),
+            marker: finding.marker.clone(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::find::has_host;
 use super::super::joined::Joined;
-use super::super::site::{Locked, NoDigest, Shape};
+use super::super::site::{Locked, Marker, NoDigest, Shape};
 use super::super::tree::Unreadable;
 use super::super::watch::Watch;
 use super::{Found, Miss, MissReason};
@@ -32,6 +32,10 @@ pub(in super::super) struct Finding {
     pub(in super::super) no_digest: Option<NoDigest>,
     /// Whether it is an image for sure, by what stands before it.
     pub(in super::super) sure: bool,
+    /// What the marker says that stands at it, if one that is bound does.
+    pub(in super::super) marker: Option<Marker>,
+    /// Whether YAML would take the value that it stands in for something else than a string.
+    pub(in super::super) retyped: bool,
 }
 
 /// A value, and where it stands if it stands there in one piece.
@@ -62,6 +66,8 @@ impl Finding {
             locked: lost.then_some(Locked::Assembled),
             no_digest: None,
             sure,
+            marker: None,
+            retyped: false,
         })
     }
 

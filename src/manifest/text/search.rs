@@ -213,6 +213,8 @@ fn finding(text: &str, captures: &Captures<'_>, search: &Search, can_pin: bool) 
         locked: None,
         no_digest: (!can_pin).then_some(NoDigest::NoGroup),
         sure: true,
+        marker: None,
+        retyped: false,
     })
 }
 
@@ -225,7 +227,11 @@ fn name_before(text: &str, at: usize) -> Option<&str> {
     const MAX_LINE: usize = 200;
     let from = text.ceil_char_boundary(at.saturating_sub(MAX_LINE));
     let before = text.get(from..at)?;
-    let line = before.rsplit(['\n', '\r']).next()?.trim_start();
+    name_in(before.rsplit(['\n', '\r']).next()?.trim_start())
+}
+
+/// Returns the name that a line starts with.
+pub(super) fn name_in(line: &str) -> Option<&str> {
     let line = line.strip_prefix("export ").unwrap_or(line);
     let name = line.get(..line.find(['=', ':'])?)?.trim();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);

@@ -186,7 +186,8 @@ fn other_readers_find_nothing_changed_but_the_values_in_golden_texts() {
         let after = file.parent().unwrap().with_file_name("out").join(file.file_name().unwrap());
         let is_yaml = Formats::default().of(&name) == Some(Format::Yaml) && !name.ends_with(".json");
         let (Ok(old), Ok(new)) = (fs::read_to_string(&file), fs::read_to_string(&after)) else { continue };
-        if !is_yaml {
+        // What is read line by line as it is no YAML tells nothing of readers of YAML.
+        if !is_yaml || name.contains("/flux-template-") {
             continue;
         }
         let edits = fs::read_to_string(file.parent().unwrap().with_file_name("edits.toml")).unwrap();

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+use tagboat::error::{Classified, Verdict};
 use tagboat::image::{Repository, RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Format, Named, Site, Watch, apply, scan};
+use tagboat::manifest::{Edit, EditError, Format, Formats, Locked, Named, Search, Shape, Site, Watch, apply, scan};
 
 use super::{describe, digest};
 
@@ -255,6 +257,230 @@ fn sites_name_their_policy_and_the_place_of_the_value() {
     let unclear = sites("a: [x, y] # <api>\n");
     assert_eq!(describe(&unclear[0]), "1:11 marker marker(flux-system:api) ghcr.io/acme/api - Unclear");
 }
+
+/// Makes a text that is no YAML, as templates are.
+fn templated(text: &str) -> String {
+    spell(&format!("{{{{- if .Values.on }}}}\n{text}{{{{- end }}}}\n"))
+}
+
+/// Moves the marked sites of a template to a tag, and those with a digest to another one.
+fn bump_template(text: &str, tag: &str) -> Result<String, EditError> {
+    let sites = scan(text.as_bytes(), Format::Template, &marked()).unwrap_or_default();
+    let edit = |site| Edit { site, tag: Tag::parse(tag).unwrap(), digest: site.digest.as_ref().map(|_| digest('b')) };
+    let edits: Vec<Edit<'_>> = sites.iter().filter(|site| site.locked.is_none() && site.marker.is_some()).map(edit).collect();
+    Ok(String::from_utf8(apply(text.as_bytes(), &edits)?).unwrap())
+}
+
+#[test]
+fn a_template_that_is_no_yaml_is_read_line_by_line_for_markers() {
+    let (old, new) = (digest('a'), digest('b'));
+    let pinned = [format!("tag: 1@{old} # <api:tag>\n"), format!("tag: 2.0.0@{new} # <api:tag>\n")];
+    let parts = |tag: &str, digest: &str| format!("  tag: {tag} # <api:tag>\n  # why\n  digest: \"{digest}\" # <api:digest>\n");
+    let turned = |tag: &str, digest: &str| format!("- digest: {digest} # <api:digest>\n- tag: {tag} # <api:tag>\n");
+    let sha = |digest: &str| format!("sha: {digest} # <api:digest>\n");
+    let whole = |name: &str| format!("image: ghcr.io/acme/api:{name} # <api>\n");
+    for (text, expected) in [
+        ("image: ghcr.io/acme/api:1 # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("  - image: 'ghcr.io/acme/api:1'\t# <api>\n", "  - image: 'ghcr.io/acme/api:2.0.0'\t# <api>\n"),
+        ("- - \"ghcr.io/acme/api:1\" # <api>\r\n", "- - \"ghcr.io/acme/api:2.0.0\" # <api>\r\n"),
+        ("- --image=ghcr.io/acme/api:1 # <api>\n", "- --image=ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("- \"--image=ghcr.io/acme/api:1\" # <api>\n", "- \"--image=ghcr.io/acme/api:2.0.0\" # <api>\n"),
+        ("a: [x, ghcr.io/acme/api:1] # <api>\n", "a: [x, ghcr.io/acme/api:2.0.0] # <api>\n"),
+        ("{name: {{ .x }}, image: ghcr.io/acme/api:1} # keep: <api>\n", "{name: {{ .x }}, image: ghcr.io/acme/api:2.0.0} # keep: <api>\n"),
+        ("image: docker.io/library/nginx:1 # <hub>\n", "image: docker.io/library/nginx:2.0.0 # <hub>\n"),
+        ("tag: \"1\" # <api:tag>\n", "tag: \"2.0.0\" # <api:tag>\n"),
+        ("\"tag\": 1.20 # <api:tag>\n", "\"tag\": 2.0.0 # <api:tag>\n"),
+        ("x: {repository: ghcr.io/acme/api, tag: 1} # <api:tag>\n", "x: {repository: ghcr.io/acme/api, tag: 2.0.0} # <api:tag>\n"),
+        ("  tag: 1, # <api:tag>\n", "  tag: 2.0.0, # <api:tag>\n"),
+        // Above the value, as far indented.
+        ("  # <api:tag>\n  tag: 1\n", "  # <api:tag>\n  tag: 2.0.0\n"),
+        ("# <api>\r\n- ghcr.io/acme/api:1 # why\r\n", "# <api>\r\n- ghcr.io/acme/api:2.0.0 # why\r\n"),
+        ("# <web>\n- ghcr.io/acme/api:1 # <api>\n", "# <web>\n- ghcr.io/acme/api:2.0.0 # <api>\n"),
+        // A `#` that starts no comment.
+        ("- '# x' # y\n- a#b: 'ghcr.io/acme/api:1' # <api>\n", "- '# x' # y\n- a#b: 'ghcr.io/acme/api:2.0.0' # <api>\n"),
+        // Behind what the engine leaves out.
+        ("{{/* x */}}\ntag: 1 # <api:tag>\n", "{{/* x */}}\ntag: 2.0.0 # <api:tag>\n"),
+        ("{{#if x}}\n${#y}\ntag: 1 # <api:tag>\n", "{{#if x}}\n${#y}\ntag: 2.0.0 # <api:tag>\n"),
+        (&pinned[0], &pinned[1]),
+        (&parts("1", old.as_str()), &parts("2.0.0", new.as_str())),
+        (&turned("1", old.as_str()), &turned("2.0.0", new.as_str())),
+        (&sha(old.as_str()), &sha(new.as_str())),
+        (&whole(&format!("1@{old}")), &whole(&format!("2.0.0@{new}"))),
+    ] {
+        let text = templated(text);
+        let found = scan(text.as_bytes(), Format::Template, &marked()).unwrap();
+        assert_eq!(found.len(), 1, "{text}{found:#?}");
+        assert_eq!(found[0].marker.as_ref().unwrap().digest, !text.contains(":tag\"") || text.contains(":digest\""), "{text}");
+        let moved = bump_template(&text, "2.0.0").unwrap();
+        assert_eq!(moved, templated(expected));
+        assert_eq!(bump_template(&moved, "2.0.0").unwrap(), moved, "a second time there is nothing to do");
+    }
+}
+
+#[test]
+fn what_is_not_beyond_doubt_in_a_template_is_left_alone_and_shown() {
+    for text in [
+        // A template in the value.
+        "image: ghcr.io/acme/api:{{ .Values.tag }} # <api>\n",
+        "image: {{ .Values.registry }}/acme/api:1 # <api>\n",
+        "image: {{ .x | default \"ghcr.io/acme/api:1\" }} # <api>\n",
+        "image: \"{{ .x }}ghcr.io/acme/api:1\" # <api>\n",
+        "tag: {{ .Values.tag }} # <api:tag>\n",
+        "tag: {{ .Values.tag }}-1 # <api:tag>\n",
+        "tag: {% if x == 1 %} # <api:tag>\n",
+        "tag: ${TAG:-1} # <api:tag>\n",
+        // Several values that fit, or one among other words.
+        "a: [ghcr.io/acme/api:1, ghcr.io/acme/api:2] # <api>\n",
+        "{a: 1, tag: 2} # <api:tag>\n",
+        "tag: x! 1 # <api:tag>\n",
+        "tag: a,1.4! # <api:tag>\n",
+        "image: x ghcr.io/acme/api:1 # <api>\n",
+        "image: ghcr.io/acme/api:1 x # <api>\n",
+        "image: 'ghcr.io/acme/api:1'x # <api>\n",
+        "image: ghcr.io/acme/api:1[0] # <api>\n",
+        // Several markers.
+        "image: ghcr.io/acme/api:1 # <api> <web>\n",
+        "{newName: ghcr.io/acme/api, newTag: 1} # <api:name> <api:tag>\n",
+        // Nothing that fits.
+        "image: ghcr.io/acme/web:1 # <api>\n",
+        "image: ghcr.io/acme/api # <api>\n",
+        "name: ghcr.io/acme/api # <api:name>\n",
+        "digest: abc # <api:digest>\n",
+        "tag: \"\" # <api:tag>\n",
+        "tag: # <api:tag>\n",
+        // Of no policy that is bound.
+        "image: ghcr.io/acme/api:1 # <other>\n",
+        // Above something else.
+        "# <api:tag>\n  tag: 1\n",
+        "# <api:tag>\n\ntag: 1\n",
+        "# why <api:tag>\ntag: 1\n",
+    ] {
+        let text = templated(text);
+        assert!(scan(text.as_bytes(), Format::Template, &marked()).is_err(), "{text}");
+        let missed = Formats::default().missed(text.as_bytes(), Format::Template, &marked(), &[]);
+        assert!(missed.iter().any(|missed| missed.why.as_str() == "marker"), "{text}{missed:?}");
+    }
+    // What was commented out, for YAML or for the template engine.
+    for text in [
+        "# image: ghcr.io/acme/api:1 # <api>\n",
+        "{{- /*\nimage: ghcr.io/acme/api:1 # <api>\n*/}}\n",
+        "{#\nimage: ghcr.io/acme/api:1 # <api>\n#}\n",
+        "a: '<api>'\n",
+    ] {
+        assert!(scan(templated(text).as_bytes(), Format::Template, &marked()).is_err(), "{text}");
+    }
+    let sops = templated("tag: 1 # <api:tag>\nsops:\n  mac: x\n");
+    assert_eq!(scan(sops.as_bytes(), Format::Yaml, &marked()).unwrap()[0].locked, Some(Locked::Sops));
+    // JSON has no comments.
+    assert!(scan(templated("tag: 1 # <api:tag>\n").as_bytes(), Format::Json, &marked()).is_err());
+}
+
+#[test]
+fn a_tag_that_yaml_would_retype_is_not_written_without_quotes_into_a_template() {
+    for tag in ["1.10", "20240131", "1e3", "true"] {
+        let error = bump_template(&templated("tag: v1 # <api:tag>\n"), tag).unwrap_err();
+        assert!(error.to_string().contains(&format!("YAML would read `{tag}` as no string")), "{error}");
+        assert_eq!((error.verdict(), error.hint().as_deref()), (Verdict::Stalled, Some("put the value in quotes")));
+        for text in ["tag: 'v1' # <api:tag>\n", "- --tag=v1 # <api:tag>\n", "image: ghcr.io/acme/api:v1 # <api>\n"] {
+            let text = templated(text);
+            assert_eq!(bump_template(&text, tag).unwrap(), text.replace("v1", tag));
+        }
+    }
+    // What nobody changes may stay as it is.
+    let text = templated("tag: 1.10 # <api:tag>\nx: 'v1' # <api:tag>\n");
+    let sites = scan(text.as_bytes(), Format::Template, &marked()).unwrap();
+    let edit = Edit { site: &sites[1], tag: Tag::parse("2.0").unwrap(), digest: None };
+    assert_eq!(apply(text.as_bytes(), &[edit]).unwrap(), text.replace("v1", "2.0").into_bytes());
+}
+
+#[test]
+fn an_expression_and_a_marker_at_one_value_of_a_template_are_one_site() {
+    let search = Search::new(&["image: (?<repository>[^:\\s]+):(?<tag>[\\w.]+)".to_owned()], None, |_| true).unwrap();
+    let formats = Formats::new([search]);
+    let text = templated("image: ghcr.io/acme/api:1 # <api>\nimage: ghcr.io/acme/db:1\ntag: 1 # <api:tag>\n");
+    let format = formats.of("a.yaml").unwrap();
+    let sites = formats.scan(text.as_bytes(), format, &marked()).unwrap();
+    let found: Vec<_> = sites.iter().map(|site| (site.line, site.shape, site.marker.is_some(), site.key.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (2, Shape::Regex, true, "image:ghcr.io/acme/api"),
+            (3, Shape::Regex, false, "image:ghcr.io/acme/db"),
+            (4, Shape::Marker, true, "tag:ghcr.io/acme/api"),
+        ]
+    );
+}
+
+#[test]
+fn a_template_of_many_markers_costs_no_more_than_its_length() {
+    let started = std::time::Instant::now();
+    let marker = spell("<api:tag>");
+    let long = |text: &str| format!("a: {} 1 # {marker}\n", text.repeat((1 << 20) / text.len()));
+    for text in ["x", "x ", "x, ", "'", "' \"", "[", "{{", "{{ }}", "${", "# ", "a: ", "=", "ä", "{%"] {
+        let _ = scan(templated(&long(text)).as_bytes(), Format::Template, &marked());
+    }
+    for line in
+        [format!("tag: 1 # {marker}\n"), format!("# {marker}\n"), format!("{{{{ # {marker}\n"), format!("{{{{/* tag: {{# 1 # {marker}\n")]
+    {
+        assert!(scan(templated(&line.repeat(100_000)).as_bytes(), Format::Template, &marked()).is_err());
+    }
+    assert_eq!(scan(templated(&format!("tag: 1 # {marker}\n").repeat(10_000)).as_bytes(), Format::Yaml, &marked()).unwrap().len(), 10_000);
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_a_template_only_the_marked_values_change(
+        parts in proptest::collection::vec(proptest::sample::select(&PARTS[..]), 1..30), tag in "2\\.0\\.0|1\\.10|v3"
+    ) {
+        let text = templated(&parts.concat());
+        if let Ok(moved) = bump_template(&text, &tag) {
+            prop_assert_eq!(text.matches('\n').count(), moved.matches('\n').count());
+            let mut is_below = false;
+            for (old, new) in text.split(['\r', '\n']).zip(moved.split(['\r', '\n'])) {
+                let is_marked = old.contains("$imagepolicy");
+                prop_assert!(old == new || is_marked || is_below, "{:?} became {:?}", old, new);
+                is_below = is_marked || is_below && old.is_empty();
+                let lead = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+                let tail = |line: &str| line[lead..].find([' ', '\'', '"', ',']).map_or(line.len(), |end| lead + end);
+                prop_assert_eq!(&old[tail(old)..], &new[tail(new)..]);
+            }
+            prop_assert_eq!(bump_template(&moved, &tag).unwrap(), moved);
+        }
+    }
+}
+
+/// Parts that templates are made of.
+const PARTS: [&str; 28] = [
+    "image: ",
+    "tag: ",
+    "- ",
+    "ghcr.io/acme/api:1",
+    "ghcr.io/acme/api",
+    "1",
+    "'1'",
+    "\"",
+    "'",
+    " # <api>\n",
+    " # <api:tag>\n",
+    " # <api:digest>\n",
+    "# <api:tag>\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "  ",
+    "{{ .x }}",
+    "{{",
+    "}}",
+    "{{/*",
+    "*/}}",
+    "${",
+    ", ",
+    "[",
+    "=",
+    "ä",
+    "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
 
 #[test]
 fn a_text_of_many_markers_costs_no_more_than_its_length() {

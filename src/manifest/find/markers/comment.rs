@@ -7,7 +7,7 @@ const MAX_MARKERS: usize = 8;
 
 /// What a marker is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Field {
+pub(in super::super::super) enum Field {
     /// The whole reference.
     Whole,
     Tag,
@@ -17,23 +17,23 @@ pub(super) enum Field {
 
 /// A marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said<'t> {
+pub(in super::super::super) struct Said<'t> {
     /// `namespace:name`.
-    pub(super) policy: &'t str,
-    pub(super) field: Field,
+    pub(in super::super::super) policy: &'t str,
+    pub(in super::super::super) field: Field,
 }
 
 /// The markers of a comment.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Comment<'t> {
-    pub(super) said: Vec<Said<'t>>,
+pub(in super::super::super) struct Comment<'t> {
+    pub(in super::super::super) said: Vec<Said<'t>>,
     /// Whether the comment holds nothing else. Flux reads no other ones.
-    pub(super) alone: bool,
+    pub(in super::super::super) alone: bool,
 }
 
 impl<'t> Comment<'t> {
     /// Reads a comment, with or without its `#`.
-    pub(super) fn read(text: &'t str) -> Self {
+    pub(in super::super::super) fn read(text: &'t str) -> Self {
         let mut comment = Self { said: Vec::new(), alone: true };
         let mut rest = text;
         while let Some((before, object)) = rest.split_once('{') {
