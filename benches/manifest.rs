@@ -6,6 +6,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "support/measure.rs"]
+#[allow(dead_code, reason = "each bench takes what it needs")]
 mod measure;
 
 use std::hint::black_box;

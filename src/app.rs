@@ -89,11 +89,13 @@ impl App {
             })
         };
 
-        tokio::select! {
-            signal = shutdown::requested() => tracing::info!(signal = signal.map_err(StartError::Signals)?, "stopping"),
-            () = stop.cancelled() => tracing::info!("stopping"),
-        }
+        let signal = tokio::select! {
+            signal = shutdown::requested() => Some(signal.map_err(StartError::Signals)?),
+            () = stop.cancelled() => None,
+        };
+        // Told only once it is so: who reads it may count on no push beginning any more.
         stop.cancel();
+        tracing::info!(signal, "stopping");
         match tokio::time::timeout(GRACE, engine).await {
             Ok(_) => tracing::info!("stopped"),
             Err(_) => tracing::warn!(grace_s = GRACE.as_secs(), "stopped before all work had ended; the next start takes it up"),
