@@ -68,7 +68,7 @@ impl Rules {
 
     /// Returns the first rule that covers a repository anywhere, for commands that have no site.
     #[must_use]
-    pub fn find_for(&self, repository: &Repository) -> Option<&ImageRule> {
+    pub fn find_by_repository(&self, repository: &Repository) -> Option<&ImageRule> {
         self.covering(repository).next().map(|(_, rule)| rule)
     }
 

@@ -55,7 +55,7 @@ impl<'a> Scope<'a> {
             }
         }
         let covered = match &self.wanted {
-            RepositoryPattern::One(repository) => self.rules.is_some_and(|rules| rules.find_for(repository).is_some()),
+            RepositoryPattern::One(repository) => self.rules.is_some_and(|rules| rules.find_by_repository(repository).is_some()),
             RepositoryPattern::Many { .. } => true,
         };
         Ok(all.iter().filter(|environment| covered && name.is_none_or(|name| environment.name == name)).collect())
@@ -66,7 +66,7 @@ impl<'a> Scope<'a> {
         let RepositoryPattern::One(repository) = &self.wanted else {
             bail!("`{}` is a pattern, and no reference in the environments is known to match it", self.wanted);
         };
-        let rule = self.rules.and_then(|rules| rules.find_for(repository));
+        let rule = self.rules.and_then(|rules| rules.find_by_repository(repository));
         let case =
             Case { repository: repository.clone(), rule, current: self.current.clone(), digest: None, hold: None, places: Vec::new() };
         Ok(Cases { cases: vec![case], unread: Vec::new() })
