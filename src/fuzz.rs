@@ -7,14 +7,14 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::image::{Digest, Platform, Reference, Repository, RepositoryPattern, Tag, TagList, TagRef};
 
 pub use crate::http::webhook::fuzz::{identity, webhook};
-pub use crate::manifest::fuzz::{apply, scan};
+pub use crate::manifest::fuzz::{apply, scan, yaml};
 pub use crate::registry::fuzz::{challenge, docker_config, link, listing, manifest, redirect, token};
 
 /// Takes any bytes, and panics if what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Each parser under the name of its target and its folder of the corpus.
-pub const TARGETS: [(&str, Target); 18] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("apply", apply),
     ("challenge", challenge),
     ("digest", digest),
@@ -33,6 +33,7 @@ pub const TARGETS: [(&str, Target); 18] = [
     ("tags", tags),
     ("token", token),
     ("webhook", webhook),
+    ("yaml", yaml),
 ];
 
 /// A tag is what was written, or an error that can be printed.

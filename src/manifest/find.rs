@@ -184,7 +184,7 @@ impl<'w, 't> Finder<'w, 't> {
             return;
         }
         let tree = self.tree;
-        match tree.nodes[node].kind {
+        match tree.kind(node) {
             Kind::Scalar { .. } if self.only_pairs => {}
             Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.nested(node),
             Kind::Scalar { style: ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, ref value } if value.contains('\n') => {
@@ -226,7 +226,7 @@ impl<'w, 't> Finder<'w, 't> {
     /// Says whether a scalar may name a watched repository, by the byte search alone.
     fn is_hit(&self, node: usize) -> bool {
         let Some(hits) = &self.hits else { return true };
-        let span = &self.tree.nodes[node].span;
+        let span = self.tree.span(node);
         let next = hits.partition_point(|&end| end <= span.start);
         // What is written with escapes or over several lines is out of reach for the byte search.
         hits.get(next).is_some_and(|&end| end <= span.end) || self.tree.is_rewritten(node)
@@ -381,10 +381,8 @@ fn unique(key: &str, seen: &mut HashMap<String, usize>) -> String {
 /// Says whether a document carries the checksum of sops at its top.
 fn is_sops(tree: &Tree<'_>) -> bool {
     tree.documents.iter().any(|document| {
-        matches!(tree.nodes[document.root].kind, Kind::Mapping { .. })
-            && tree.entries(document.root).any(|(key, value)| {
-                tree.text_of(key) == Some("sops") && matches!(tree.nodes[tree.resolve(value)].kind, Kind::Mapping { .. })
-            })
+        tree.is_mapping(document.root)
+            && tree.entries(document.root).any(|(key, value)| tree.text_of(key) == Some("sops") && tree.is_mapping(tree.resolve(value)))
     })
 }
 

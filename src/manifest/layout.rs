@@ -41,7 +41,7 @@ impl Layout {
     /// Works out the layout of a scalar; none if it cannot be told.
     pub(super) fn of(tree: &Tree<'_>, node: usize) -> Option<Self> {
         let (value, style) = tree.any_scalar(node)?;
-        let span = &tree.nodes[node].span;
+        let span = tree.span(node);
         let mut walk =
             Walk { text: tree.text.as_bytes(), at: span.start, end: span.end, value: value.as_bytes(), done: 0, runs: Vec::new() };
         let mut line_break = None;

@@ -3,11 +3,14 @@
 //! Aliases point to the node of their anchor and are never expanded, so the tree is no larger than the text,
 //! whatever the text does with them.
 
+mod full;
+mod quick;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
+pub(super) use full::{Met, visit};
+use granit_parser::{ScalarStyle, Tag};
 
 use serde::{Deserialize, Serialize};
 
@@ -132,8 +135,11 @@ pub(super) fn decode(text: &[u8]) -> Result<&str, Unreadable> {
 /// A text with its nodes in the order of the text, parents before their children.
 pub(super) struct Tree<'t> {
     pub(super) text: &'t str,
-    pub(super) nodes: Vec<Node<'t>>,
     pub(super) documents: Vec<Document>,
+    nodes: Vec<Node>,
+    /// What few nodes have.
+    odds: Vec<Odd<'t>>,
+    is_quick: bool,
 }
 
 /// A document of a text.
@@ -148,21 +154,11 @@ pub(super) struct Document {
     pub(super) version: Option<(u32, u32)>,
 }
 
-/// A value, or a key of a mapping.
-pub(super) struct Node<'t> {
-    pub(super) kind: Kind<'t>,
-    /// The index behind its last descendant.
-    pub(super) end: usize,
-    /// The bytes of a scalar, with its quotes, without anchor and tag; where a collection starts.
-    pub(super) span: Range<usize>,
-    /// The number of its anchor in the stream; 0 if it has none.
-    pub(super) anchor: usize,
-    pub(super) tag: Option<Box<Tag>>,
-}
-
+/// What a node is: a value, or a key of a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind<'t> {
     Scalar {
-        value: Cow<'t, str>,
+        value: &'t str,
         style: ScalarStyle,
     },
     Sequence {
@@ -175,60 +171,145 @@ pub(super) enum Kind<'t> {
     Alias(usize),
 }
 
+/// A node as it is kept: small, as large texts have millions of them. Texts are far below 4 GiB.
+struct Node {
+    form: Form,
+    start: u32,
+    /// The end of its bytes.
+    stop: u32,
+    /// The index behind its last descendant.
+    end: u32,
+    /// The number of its oddity, from 1; 0 if it has none.
+    odd: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    /// A scalar whose value stands in the text as it is, between quotes if it has these.
+    Verbatim(ScalarStyle),
+    /// A scalar whose value is told by its oddity.
+    Rewritten(ScalarStyle),
+    Sequence {
+        flow: bool,
+    },
+    Mapping {
+        flow: bool,
+    },
+    Alias,
+}
+
+/// What few nodes have.
+#[derive(Default)]
+struct Odd<'t> {
+    /// The value of a scalar that does not stand in the text as it is.
+    value: Cow<'t, str>,
+    /// The number of its anchor in the stream; 0 if it has none.
+    anchor: usize,
+    tag: Option<Box<Tag>>,
+    /// The node of the anchor that an alias names.
+    target: usize,
+}
+
 impl<'t> Tree<'t> {
-    /// Reads a text.
-    pub(super) fn parse(text: &'t [u8]) -> Result<Self, Unreadable> {
-        Self::parse_up_to(text, MAX_NODES)
+    /// Says whether the quick reader has read it, so that the full one is another engine.
+    pub(super) fn is_quick(&self) -> bool {
+        self.is_quick
     }
 
-    fn parse_up_to(text: &'t [u8], limit: usize) -> Result<Self, Unreadable> {
+    /// Reads a text.
+    pub(super) fn parse(text: &'t [u8]) -> Result<Self, Unreadable> {
         let text = decode(text)?;
-        let mut builder = Builder {
-            tree: Self { text, nodes: Vec::with_capacity((text.len() / 8).min(1 << 16)), documents: Vec::new() },
-            open: Vec::new(),
-            anchors: HashMap::new(),
-        };
-        let options = granit_parser::options! {
-            emit_comments: false,
-            flow_nesting_limit: MAX_DEPTH,
-            block_nesting_limit: MAX_DEPTH,
-            // As libyaml reads it, so that both readers of the proof agree.
-            block_scalar_eof_without_line_feed: true,
-        };
-        let mut parser = Parser::new_from_str_with_options(text, options);
-        while let Some(next) = parser.next_event() {
-            let (event, span) = next.map_err(|error| unreadable(&error))?;
-            builder.take(event, span)?;
-            if builder.tree.nodes.len() > limit {
-                return Err(Unreadable::TooManyNodes { limit });
-            }
+        quick::read(text, MAX_NODES).map_or_else(|| full::read(text, MAX_NODES), Ok)
+    }
+
+    fn new(text: &'t str) -> Self {
+        Self { text, documents: Vec::new(), nodes: Vec::with_capacity((text.len() / 8).min(1 << 16)), odds: Vec::new(), is_quick: false }
+    }
+
+    /// Adds a node, which has no descendants yet.
+    fn push(&mut self, form: Form, span: Range<usize>, odd: Odd<'t>) {
+        let is_odd = matches!(form, Form::Rewritten(_) | Form::Alias) || odd.anchor != 0 || odd.tag.is_some();
+        if is_odd {
+            self.odds.push(odd);
         }
-        Ok(builder.tree)
+        let number = if is_odd { small(self.odds.len()) } else { 0 };
+        self.nodes.push(Node { form, start: small(span.start), stop: small(span.end), end: small(self.nodes.len() + 1), odd: number });
+    }
+
+    /// Ends a collection behind the last node.
+    fn close(&mut self, node: usize) {
+        self.nodes[node].end = small(self.nodes.len());
+    }
+
+    /// Returns how many nodes it has.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns what a node is.
+    pub(super) fn kind(&self, node: usize) -> Kind<'_> {
+        let Node { form, start, stop, odd, .. } = self.nodes[node];
+        match form {
+            Form::Verbatim(style) => {
+                let quote = u32::from(style != ScalarStyle::Plain);
+                Kind::Scalar { value: &self.text[(start + quote) as usize..(stop - quote) as usize], style }
+            }
+            Form::Rewritten(style) => Kind::Scalar { value: self.odd(odd).map_or("", |odd| &odd.value), style },
+            Form::Sequence { flow } => Kind::Sequence { flow },
+            Form::Mapping { flow } => Kind::Mapping { flow },
+            Form::Alias => Kind::Alias(self.odd(odd).map_or(node, |odd| odd.target)),
+        }
+    }
+
+    /// Returns the bytes of a scalar, with its quotes, without anchor and tag; where a collection starts.
+    pub(super) fn span(&self, node: usize) -> Range<usize> {
+        let Node { start, stop, .. } = self.nodes[node];
+        start as usize..stop as usize
+    }
+
+    /// Returns the index behind a node's last descendant.
+    pub(super) fn end(&self, node: usize) -> usize {
+        self.nodes[node].end as usize
+    }
+
+    /// Returns the number of a node's anchor in the stream; 0 if it has none.
+    pub(super) fn anchor(&self, node: usize) -> usize {
+        self.odd(self.nodes[node].odd).map_or(0, |odd| odd.anchor)
+    }
+
+    /// Returns a node's tag.
+    pub(super) fn tag(&self, node: usize) -> Option<&Tag> {
+        self.odd(self.nodes[node].odd)?.tag.as_deref()
+    }
+
+    fn odd(&self, number: u32) -> Option<&Odd<'t>> {
+        self.odds.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Says whether a node is a mapping.
+    pub(super) fn is_mapping(&self, node: usize) -> bool {
+        matches!(self.nodes[node].form, Form::Mapping { .. })
+    }
+
+    /// Says whether a node is a mapping or a sequence.
+    pub(super) fn is_collection(&self, node: usize) -> bool {
+        matches!(self.nodes[node].form, Form::Mapping { .. } | Form::Sequence { .. })
     }
 
     /// Returns a scalar's value and style; block scalars are none, because what they hold is text of its own.
     pub(super) fn scalar(&self, node: usize) -> Option<(&str, ScalarStyle)> {
-        match &self.nodes[node].kind {
-            Kind::Scalar { value, style } if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) => Some((value, *style)),
-            _ => None,
-        }
+        self.any_scalar(node).filter(|(_, style)| !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded))
     }
 
     /// Returns a scalar's value and style, whatever the style.
     pub(super) fn any_scalar(&self, node: usize) -> Option<(&str, ScalarStyle)> {
-        match &self.nodes[node].kind {
-            Kind::Scalar { value, style } => Some((value, *style)),
-            _ => None,
-        }
+        if let Kind::Scalar { value, style } = self.kind(node) { Some((value, style)) } else { None }
     }
 
     /// Returns where a scalar's value stands in the text, if it stands there as it is: without escapes and on one line.
     pub(super) fn verbatim(&self, node: usize) -> Option<usize> {
-        let (value, style) = self.scalar(node)?;
-        let span = &self.nodes[node].span;
-        let quote = usize::from(style != ScalarStyle::Plain);
-        let start = span.start + quote;
-        (span.len() == value.len() + 2 * quote && self.text.get(start..start + value.len()) == Some(value)).then_some(start)
+        let Node { form: Form::Verbatim(style), start, .. } = self.nodes[node] else { return None };
+        Some(start as usize + usize::from(style != ScalarStyle::Plain))
     }
 
     /// Says whether a scalar's value is not what stands in the text.
@@ -243,19 +324,16 @@ impl<'t> Tree<'t> {
 
     /// Follows an alias to its anchor.
     pub(super) fn resolve(&self, node: usize) -> usize {
-        match self.nodes[node].kind {
-            Kind::Alias(target) => target,
-            _ => node,
-        }
+        if let Kind::Alias(target) = self.kind(node) { target } else { node }
     }
 
     /// Visits the children of a collection in order; in a mapping, keys and values in turn.
     pub(super) fn children(&self, node: usize) -> impl Iterator<Item = usize> {
-        let end = self.nodes[node].end;
+        let end = self.end(node);
         let mut next = node + 1;
         std::iter::from_fn(move || {
             let child = Some(next).filter(|&child| child < end)?;
-            next = self.nodes[child].end;
+            next = self.end(child);
             Some(child)
         })
     }
@@ -267,87 +345,31 @@ impl<'t> Tree<'t> {
     }
 }
 
-/// Puts nodes together from the parser's events.
-struct Builder<'t> {
-    tree: Tree<'t>,
-    /// The collections that have not ended yet.
-    open: Vec<usize>,
-    /// By the parser's number: the anchored nodes.
-    anchors: HashMap<usize, usize>,
+/// Texts are far below 4 GiB.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-impl<'t> Builder<'t> {
-    fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Unreadable> {
-        let bytes = span.byte_range().unwrap_or_default();
-        match event {
-            Event::DocumentStart(explicit, version) => {
-                let start = self.tree.documents.last().map_or(0, |document| document.bytes.end);
-                let version = version.map(|version| (version.major, version.minor));
-                let root = self.tree.nodes.len();
-                self.tree.documents.push(Document { root, bytes: start..start, explicit, version });
-            }
-            Event::DocumentEnd => {
-                if let Some(document) = self.tree.documents.last_mut() {
-                    document.bytes.end = bytes.end;
-                }
-            }
-            Event::StreamEnd => {
-                if let Some(document) = self.tree.documents.last_mut() {
-                    document.bytes.end = self.tree.text.len();
-                }
-            }
-            Event::Scalar(value, style, anchor, tag) => {
-                // The parser says `~` for a null that is not written; its value is what stands there: nothing.
-                let value = if bytes.is_empty() { Cow::Borrowed("") } else { value };
-                self.node(Kind::Scalar { value, style }, bytes, anchor, tag);
-            }
-            Event::SequenceStart(style, anchor, tag) => {
-                self.open(Kind::Sequence { flow: style == StructureStyle::Flow }, bytes, anchor, tag);
-            }
-            Event::MappingStart(style, anchor, tag) => self.open(Kind::Mapping { flow: style == StructureStyle::Flow }, bytes, anchor, tag),
-            Event::SequenceEnd | Event::MappingEnd => {
-                let end = self.tree.nodes.len();
-                if let Some(node) = self.open.pop() {
-                    self.tree.nodes[node].end = end;
-                }
-            }
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(&target) => self.node(Kind::Alias(target), bytes, 0, None),
-                None => {
-                    let message = "an alias without its anchor".to_owned();
-                    return Err(Unreadable::NotYaml { line: span.start.line(), column: span.start.col() + 1, message });
-                }
-            },
-            // Comments and what else is only presentation.
-            _ => {}
-        }
-        Ok(())
+/// Checks that the quick reader, if it can read a text, reads it as the full one does, to the byte; says whether it can.
+#[cfg(any(test, fuzzing))]
+pub(super) fn both_agree(text: &str) -> bool {
+    let Some(quick) = quick::read(text, MAX_NODES) else { return false };
+    match full::read(text, MAX_NODES) {
+        Ok(full) => assert!(told(&quick) == told(&full), "{text:?}:\n{:?}\n{:?}", told(&quick), told(&full)),
+        Err(error) => panic!("{text:?} is read, though {error}"),
     }
-
-    fn open(&mut self, kind: Kind<'t>, span: Range<usize>, anchor: usize, tag: Option<Cow<'t, Tag>>) {
-        self.open.push(self.tree.nodes.len());
-        self.node(kind, span, anchor, tag);
-    }
-
-    fn node(&mut self, kind: Kind<'t>, span: Range<usize>, anchor: usize, tag: Option<Cow<'t, Tag>>) {
-        let index = self.tree.nodes.len();
-        if anchor != 0 {
-            self.anchors.insert(anchor, index);
-        }
-        self.tree.nodes.push(Node { kind, end: index + 1, span, anchor, tag: tag.map(|tag| Box::new(tag.into_owned())) });
-    }
+    true
 }
 
-fn unreadable(error: &ScanError) -> Unreadable {
-    let line = error.marker().line();
-    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
-        return Unreadable::TooDeep { line };
-    }
-    let mut message = String::new();
-    for character in error.info().chars().take(MAX_MESSAGE) {
-        message.push(if character.is_control() { ' ' } else { character });
-    }
-    Unreadable::NotYaml { line, column: error.marker().col() + 1, message }
+/// All that a tree tells.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::type_complexity, reason = "made to be compared only")]
+fn told<'w>(
+    tree: &'w Tree<'_>,
+) -> (Vec<(usize, Range<usize>, bool, Option<(u32, u32)>)>, Vec<(Kind<'w>, Option<usize>, Range<usize>, usize, usize, Option<&'w Tag>)>) {
+    let documents = tree.documents.iter().map(|document| (document.root, document.bytes.clone(), document.explicit, document.version));
+    let node = |node| (tree.kind(node), tree.verbatim(node), tree.span(node), tree.end(node), tree.anchor(node), tree.tag(node));
+    (documents.collect(), (0..tree.len()).map(node).collect())
 }
 
 #[cfg(test)]
@@ -358,10 +380,8 @@ mod tests {
     fn nodes_lie_flat_with_their_bytes() {
         let text = "a: &x 'b'\n? [c]\n: {d: *x}\n---\n";
         let tree = Tree::parse(text.as_bytes()).unwrap();
-        let kinds: String = tree
-            .nodes
-            .iter()
-            .map(|node| match node.kind {
+        let kinds: String = (0..tree.len())
+            .map(|node| match tree.kind(node) {
                 Kind::Scalar { .. } => 's',
                 Kind::Sequence { .. } => '[',
                 Kind::Mapping { .. } => '{',
@@ -371,7 +391,7 @@ mod tests {
         assert_eq!(kinds, "{ss[s{s*s");
         let entries: Vec<_> = tree.entries(0).collect();
         assert_eq!(entries, [(1, 2), (3, 5)]);
-        assert_eq!(&text[tree.nodes[2].span.clone()], "'b'");
+        assert_eq!(&text[tree.span(2)], "'b'");
         assert_eq!(tree.text_of(7), Some("b"), "through the alias");
         assert_eq!(tree.text_of(8), Some(""), "an empty document is a null that is not written");
         assert_eq!(
@@ -383,13 +403,13 @@ mod tests {
     #[test]
     fn an_unwritten_null_has_no_bytes() {
         let tree = Tree::parse(b"a:\nb: ~\n").unwrap();
-        assert_eq!((tree.text_of(2), tree.nodes[2].span.is_empty()), (Some(""), true));
-        assert_eq!((tree.text_of(4), tree.nodes[4].span.clone()), (Some("~"), 6..7));
+        assert_eq!((tree.text_of(2), tree.span(2).is_empty()), (Some(""), true));
+        assert_eq!((tree.text_of(4), tree.span(4)), (Some("~"), 6..7));
     }
 
     #[test]
     fn more_nodes_than_the_limit_are_refused() {
-        assert!(Tree::parse_up_to(b"[a, b, c]", 4).is_ok());
-        assert_eq!(Tree::parse_up_to(b"[a, b, c, d]", 4).err(), Some(Unreadable::TooManyNodes { limit: 4 }));
+        assert!(full::read("[a, b, c]", 4).is_ok());
+        assert_eq!(full::read("[a, b, c, d]", 4).err(), Some(Unreadable::TooManyNodes { limit: 4 }));
     }
 }

@@ -36,7 +36,7 @@ impl<'w> Finder<'w, '_> {
         let (mut may_be, mut hit) = (false, false);
         for (key, value) in tree.entries(mapping) {
             may_be |= tree.text_of(key).is_some_and(|key| key == "chart" || URLS.contains(&key));
-            hit |= matches!(tree.nodes[value].kind, Kind::Alias(_)) || self.is_hit(value);
+            hit |= matches!(tree.kind(value), Kind::Alias(_)) || self.is_hit(value);
         }
         if !may_be || !hit {
             return;
@@ -84,7 +84,7 @@ impl<'w> Finder<'w, '_> {
     fn plain_artifact(&self, fields: &Fields<'w>, base: &str) -> Option<Artifact<'w>> {
         let tree = self.tree;
         let written = base.to_owned();
-        let Some(reference) = fields.own("ref").filter(|field| matches!(tree.nodes[field.value].kind, Kind::Mapping { .. })) else {
+        let Some(reference) = fields.own("ref").filter(|field| tree.is_mapping(field.value)) else {
             let tag = ["targetRevision", "tag", "version"].iter().find_map(|name| fields.own(name))?.clone();
             return Some(Artifact { written, is_chart: false, tag: Some(tag), digest: fields.own("digest").cloned() });
         };
@@ -144,7 +144,7 @@ fn helm_repository(tree: &Tree<'_>, name: &str, namespace: Option<&str>) -> Opti
 /// Finds the URL of one of Helmfile's `repositories` that is a registry, without its scheme.
 fn helmfile_repository(tree: &Tree<'_>, root: usize, alias: &str) -> Option<String> {
     let repositories = value(tree, root, "repositories")?;
-    if !matches!(tree.nodes[repositories].kind, Kind::Sequence { .. }) {
+    if !matches!(tree.kind(repositories), Kind::Sequence { .. }) {
         return None;
     }
     let mut items = tree.children(repositories).take(MAX_SEARCHED).map(|item| tree.resolve(item));
@@ -156,7 +156,7 @@ fn helmfile_repository(tree: &Tree<'_>, root: usize, alias: &str) -> Option<Stri
 }
 
 pub(super) fn value(tree: &Tree<'_>, mapping: usize, name: &str) -> Option<usize> {
-    if !matches!(tree.nodes[mapping].kind, Kind::Mapping { .. }) {
+    if !tree.is_mapping(mapping) {
         return None;
     }
     let found = tree.entries(mapping).take(MAX_SEARCHED).find(|&(key, _)| tree.text_of(key) == Some(name));

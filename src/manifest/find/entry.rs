@@ -3,7 +3,7 @@
 use granit_parser::ScalarStyle;
 
 use super::super::site::NewEntry;
-use super::super::tree::{Kind, Node, Tree};
+use super::super::tree::{Kind, Tree};
 
 /// An entry of a mapping, as nodes.
 #[derive(Clone, Copy)]
@@ -17,13 +17,13 @@ impl Entry {
     /// Finds the place for an entry of another name behind this one: on a line of its own, with this one's indentation and line
     /// end, or behind a comma in a flow mapping. None if the text around is not plain enough to tell.
     pub(super) fn new_behind(self, tree: &Tree<'_>, name: &str) -> Option<NewEntry> {
-        let (value, style) = (&tree.nodes[self.value], tree.scalar(self.key)?.1);
+        let style = tree.scalar(self.key)?.1;
         let key = match style {
             ScalarStyle::SingleQuoted => format!("'{name}'"),
             ScalarStyle::DoubleQuoted => format!("\"{name}\""),
             _ => name.to_owned(),
         };
-        let gap = match tree.nodes[self.mapping].kind {
+        let gap = match tree.kind(self.mapping) {
             Kind::Mapping { flow: false } => self.in_block(tree),
             Kind::Mapping { flow: true } => self.in_flow(tree, style == ScalarStyle::Plain),
             _ => None,
@@ -31,12 +31,12 @@ impl Entry {
         let (start, end) = gap.span;
         let lead = format!("{}{key}:{}", gap.lead, gap.behind_colon);
         let tail = gap.tail.to_owned();
-        Some(NewEntry { mapping: self.mapping, node: value.end, span: start..end, lead, tail, key: name.to_owned(), style })
+        Some(NewEntry { mapping: self.mapping, node: tree.end(self.value), span: start..end, lead, tail, key: name.to_owned(), style })
     }
 
     fn in_block<'t>(self, tree: &Tree<'t>) -> Option<Gap<'t>> {
         let text = tree.text;
-        let start = tree.nodes[self.mapping].span.start;
+        let start = tree.span(self.mapping).start;
         let margin = text.get(line_start(text, start)..start)?.trim_start_matches('\u{feff}');
         // In a list's item or behind `? ` the first entry is not the first on its line; spaces stand below those.
         if !margin.bytes().all(|byte| b" -?:".contains(&byte)) {
@@ -50,24 +50,24 @@ impl Entry {
     /// Returns where the last line of the entry ends in a block mapping.
     fn end_of_lines(self, tree: &Tree<'_>) -> Option<usize> {
         let text = tree.text;
-        let node = &tree.nodes[self.value];
-        if !matches!(node.kind, Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. }) {
+        if !matches!(tree.kind(self.value), Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. }) {
             let end = end_of(tree, self.value)?;
             let line_end = next_break(text, end);
             return is_blank_or_comment(text.get(end..line_end)?).then_some(line_end);
         }
         // A block scalar's bytes go on to the next key. A tag ends in no line break, so blank lines are none of its value.
-        let content = text.get(node.span.clone())?.trim_end_matches([' ', '\t', '\r', '\n']);
-        (!content.is_empty()).then(|| next_break(text, node.span.start + content.len()))
+        let span = tree.span(self.value);
+        let content = text.get(span.clone())?.trim_end_matches([' ', '\t', '\r', '\n']);
+        (!content.is_empty()).then(|| next_break(text, span.start + content.len()))
     }
 
     fn in_flow<'t>(self, tree: &Tree<'t>, plain: bool) -> Option<Gap<'t>> {
         let text = tree.text;
-        let mapping = &tree.nodes[self.mapping].span;
+        let mapping = tree.span(self.mapping);
         if mapping.is_empty() {
             return None; // `[a: b]` is a mapping that cannot have a second entry
         }
-        let key = &tree.nodes[self.key].span;
+        let key = tree.span(self.key);
         let end = end_of(tree, self.value)?;
         let behind_colon = match text.get(key.end..end)?.split_once(':') {
             Some((_, rest)) if !plain && rest.starts_with(|c: char| !c.is_whitespace()) => "",
@@ -107,8 +107,8 @@ struct Gap<'t> {
 
 /// Returns where a scalar that is no block, or an alias, ends in the text.
 fn end_of(tree: &Tree<'_>, value: usize) -> Option<usize> {
-    let Node { kind, span, .. } = &tree.nodes[value];
-    match kind {
+    let span = tree.span(value);
+    match tree.kind(value) {
         Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } | Kind::Sequence { .. } | Kind::Mapping { .. } => None,
         Kind::Scalar { .. } if span.is_empty() => place_of_null(tree, value),
         Kind::Scalar { .. } | Kind::Alias(_) => Some(span.end),
@@ -117,8 +117,8 @@ fn end_of(tree: &Tree<'_>, value: usize) -> Option<usize> {
 
 /// Returns where the value is to be written of a null that is not: behind the colon, or behind its anchor or tag.
 pub(super) fn place_of_null(tree: &Tree<'_>, node: usize) -> Option<usize> {
-    let Node { span, anchor, tag, .. } = &tree.nodes[node];
-    if *anchor != 0 || tag.is_some() {
+    let span = tree.span(node);
+    if tree.anchor(node) != 0 || tree.tag(node).is_some() {
         return Some(span.end);
     }
     let rest = tree.text.get(span.end..)?;

@@ -44,7 +44,7 @@ impl<'w> Fields<'w> {
     /// Takes a list of mappings with `name` and `value`.
     pub(super) fn of_parameters(tree: &'w Tree<'_>, sequence: usize) -> Self {
         let own = tree.children(sequence).enumerate().filter_map(|(index, item)| {
-            if !matches!(tree.nodes[item].kind, Kind::Mapping { .. }) {
+            if !tree.is_mapping(item) {
                 return None;
             }
             let (mut name, mut value) = (None, None);
@@ -112,7 +112,7 @@ impl<'w> Fields<'w> {
 
 /// Returns the value, if not empty, that the first of these dotted paths leads to in any document.
 pub(super) fn stated<'w>(tree: &'w Tree<'_>, paths: &[String]) -> Option<&'w str> {
-    let is_mapping = |node: usize| matches!(tree.nodes[node].kind, Kind::Mapping { .. });
+    let is_mapping = |node: usize| tree.is_mapping(node);
     let step = |node: usize, word: &str| {
         let mapping = Some(tree.resolve(node)).filter(|&node| is_mapping(node))?;
         tree.entries(mapping).find(|&(key, _)| tree.text_of(key) == Some(word)).map(|(_, value)| value)
@@ -129,11 +129,11 @@ pub(super) fn given<'w>(tree: &'w Tree<'_>, node: usize) -> Option<&'w str> {
 
 /// Returns the mappings that others merge in.
 pub(super) fn merge_bases(tree: &Tree<'_>) -> HashSet<usize> {
-    let mappings = (0..tree.nodes.len()).filter(|&node| matches!(tree.nodes[node].kind, Kind::Mapping { .. }));
+    let mappings = (0..tree.len()).filter(|&node| tree.is_mapping(node));
     let merges = mappings.flat_map(|mapping| tree.entries(mapping)).filter(|&(key, _)| tree.text_of(key) == Some("<<"));
     let mut found = HashSet::new();
     for value in merges.map(|(_, value)| tree.resolve(value)) {
-        match tree.nodes[value].kind {
+        match tree.kind(value) {
             Kind::Sequence { .. } => found.extend(tree.children(value).map(|item| tree.resolve(item))),
             _ => {
                 found.insert(value);
@@ -161,12 +161,12 @@ fn merged(tree: &Tree<'_>, mapping: usize, budget: &mut usize) -> Vec<Vec<(usize
 
 /// Returns the mappings that a mapping names under `<<`, some at most.
 fn bases(tree: &Tree<'_>, mapping: usize) -> Vec<usize> {
-    let is_mapping = |&node: &usize| matches!(tree.nodes[node].kind, Kind::Mapping { .. });
+    let is_mapping = |&node: &usize| tree.is_mapping(node);
     let Some((_, value)) = tree.entries(mapping).take(MAX_MERGED).find(|&(key, _)| tree.text_of(key) == Some("<<")) else {
         return Vec::new();
     };
     let value = tree.resolve(value);
-    match tree.nodes[value].kind {
+    match tree.kind(value) {
         Kind::Mapping { .. } => vec![value],
         Kind::Sequence { .. } => tree.children(value).take(MAX_MERGES).map(|item| tree.resolve(item)).filter(is_mapping).collect(),
         _ => Vec::new(),

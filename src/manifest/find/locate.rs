@@ -26,7 +26,7 @@ impl<'w, 't> Located<'w, 't> {
     /// Locates a scalar of any style.
     pub(super) fn new(tree: &'w Tree<'t>, node: usize) -> Option<Self> {
         let (value, style) = tree.any_scalar(node)?;
-        let span = tree.nodes[node].span.clone();
+        let span = tree.span(node);
         let scalar = Arc::new(Scalar { node, span, value: value.to_owned(), style });
         Some(Self { tree, scalar, layout: Layout::of(tree, node) })
     }
@@ -66,7 +66,7 @@ impl<'w, 't> Located<'w, 't> {
 
     /// Returns why no part of the scalar can be edited, if so.
     pub(super) fn locked(&self) -> Option<Locked> {
-        let tag = self.tree.nodes[self.scalar.node].tag.as_ref()?;
+        let tag = self.tree.tag(self.scalar.node)?;
         let kind = tag.suffix_in_namespace("tag:yaml.org,2002:")?;
         (kind != "str").then_some(Locked::Typed)
     }

@@ -203,7 +203,7 @@ impl Finder<'_, '_> {
         let node = parts.tag.or(parts.digest).or(parts.name)?;
         let (path, key, doubled) = self.path_of(places, node)?;
         let mut locked = doubled.then_some(Locked::DuplicateKey).or(name_locked);
-        let at = tag.as_ref().or(digest.as_ref()).map_or(self.tree.nodes[self.tree.resolve(node)].span.start, |parts| parts.at);
+        let at = tag.as_ref().or(digest.as_ref()).map_or(self.tree.span(self.tree.resolve(node)).start, |parts| parts.at);
         let mut written = parts.name.and_then(|node| self.tree.text_of(node)).unwrap_or_default().to_owned();
         let (mut tag_part, mut digest_part) = (None, None);
         for parts in [tag, digest].into_iter().flatten() {
@@ -247,7 +247,7 @@ impl Finder<'_, '_> {
         Some(Draft {
             path,
             key,
-            at: self.tree.nodes[value].span.start,
+            at: self.tree.span(value).start,
             written: self.tree.text_of(value).unwrap_or_default().to_owned(),
             ..bare(&mark.policy, named, why)
         })

@@ -74,7 +74,7 @@ impl<'w, 't> Near<'w, 't> {
             return;
         }
         let tree = self.tree;
-        match tree.nodes[node].kind {
+        match tree.kind(node) {
             Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.block(node),
             Kind::Scalar { .. } => self.scalar(node),
             Kind::Mapping { flow: true } if self.braces(node) => {}
@@ -109,7 +109,7 @@ impl<'w, 't> Near<'w, 't> {
 
     /// Returns what tells where in the text a place of a scalar's value is: exactly where it can be told, or else where the scalar starts.
     fn place(&self, node: usize) -> impl Fn(usize) -> usize + use<> {
-        let (layout, start) = (Layout::of(self.tree, node), self.tree.nodes[node].span.start);
+        let (layout, start) = (Layout::of(self.tree, node), self.tree.span(node).start);
         move |at| layout.as_ref().and_then(|layout| layout.in_text(&(at..at))).map_or(start, |range| range.start)
     }
 
@@ -121,7 +121,7 @@ impl<'w, 't> Near<'w, 't> {
     /// Looks at a plain or quoted scalar.
     fn scalar(&mut self, node: usize) {
         let Some((value, style)) = self.tree.scalar(node) else { return };
-        if self.tree.nodes[node].anchor != 0 && self.taken.contains(self.trail.path().as_str()) {
+        if self.tree.anchor(node) != 0 && self.taken.contains(self.trail.path().as_str()) {
             self.anchored.insert(node);
         }
         // What is empty, a number or a switch names nothing.
@@ -192,7 +192,7 @@ impl<'w, 't> Near<'w, 't> {
     fn block(&mut self, node: usize) {
         let Some((value, _)) = self.tree.any_scalar(node) else { return };
         let inner = Some(()).filter(|()| self.trail.layer() < MAX_LAYERS).and_then(|()| Tree::parse(value.as_bytes()).ok());
-        let is_collection = |tree: &Tree<'_>, root: usize| matches!(tree.nodes[root].kind, Kind::Mapping { .. } | Kind::Sequence { .. });
+        let is_collection = |tree: &Tree<'_>, root: usize| tree.is_collection(root);
         if let Some(inner) = inner.filter(|tree| tree.documents.iter().any(|document| is_collection(tree, document.root))) {
             let mut near = Near::new(&inner, self.watch, self.taken);
             near.trail.lie_within(&mut self.trail);
@@ -209,7 +209,7 @@ impl<'w, 't> Near<'w, 't> {
 
     /// Looks at `{{ … }}`, which YAML takes for a mapping in a mapping, and says whether it is one.
     fn braces(&mut self, node: usize) -> bool {
-        let start = self.tree.nodes[node].span.start;
+        let start = self.tree.span(node).start;
         let Some(rest) = self.tree.text.get(start..).filter(|rest| rest.starts_with("{{")) else { return false };
         if self.is_named() {
             let end = rest.find("}}").map_or(rest.len(), |end| end + 2);
@@ -224,7 +224,7 @@ impl<'w, 't> Near<'w, 't> {
     fn alias(&mut self, node: usize, target: usize) {
         let Some((value, _)) = self.tree.scalar(target).filter(|_| !self.anchored.contains(&target)) else { return };
         if self.is_named() && !self.judged.contains(&node) && is_reference(value) {
-            let shown = self.tree.text.get(self.tree.nodes[node].span.clone()).unwrap_or_default().to_owned();
+            let shown = self.tree.text.get(self.tree.span(node)).unwrap_or_default().to_owned();
             self.report(node, 0, &shown, Why::Alias);
         }
     }

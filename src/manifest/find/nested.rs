@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 use super::super::layout::Layout;
 use super::super::site::{Scalar, Shape};
-use super::super::tree::{Kind, Tree, Unreadable};
+use super::super::tree::{Tree, Unreadable};
 use super::locate::Located;
 use super::scalar::names_image;
 use super::{Finder, Findings, Inner, MAX_TEXTS, shared};
@@ -43,14 +43,14 @@ impl Finder<'_, '_> {
             return false;
         }
         let Ok(inner) = Tree::parse(value.as_bytes()) else { return false };
-        let is_collection = |root: usize| matches!(inner.nodes[root].kind, Kind::Mapping { .. } | Kind::Sequence { .. });
+        let is_collection = |root: usize| inner.is_collection(root);
         if !inner.documents.iter().any(|document| is_collection(document.root)) {
             return false;
         }
         match self.within(&inner) {
             Ok(None) => {}
             Ok(Some(findings)) => {
-                let scalar = Scalar { node, span: self.tree.nodes[node].span.clone(), value: value.to_owned(), style };
+                let scalar = Scalar { node, span: self.tree.span(node), value: value.to_owned(), style };
                 let layout = Layout::of(self.tree, node).unwrap_or_else(|| Layout::unknown(style));
                 self.inner.push(Inner { scalar: Arc::new(scalar), layout, findings });
             }

@@ -20,9 +20,9 @@ pub(super) fn add(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>, drafts
     let known: HashSet<usize> = drafts.iter().flat_map(Draft::slots).map(Slot::start).collect();
     let hosts: HashSet<usize> = inner.iter().map(|inner| inner.scalar.node).collect();
     let keys = keys(tree);
-    let scalars: Vec<usize> = (0..tree.nodes.len()).filter(|&node| matches!(tree.nodes[node].kind, Kind::Scalar { .. })).collect();
+    let scalars: Vec<usize> = (0..tree.len()).filter(|&node| matches!(tree.kind(node), Kind::Scalar { .. })).collect();
     let slot = |range: &Range<usize>| {
-        let next = scalars.partition_point(|&node| tree.nodes[node].span.start <= range.start);
+        let next = scalars.partition_point(|&node| tree.span(node).start <= range.start);
         let node = next.checked_sub(1).and_then(|index| scalars.get(index)).copied()?;
         // A key is no value, and a scalar with a text of its own is edited within that text.
         let is_value = !keys.contains(&node) && !hosts.contains(&node);
@@ -57,6 +57,6 @@ fn part<T>(found: Option<Found<T>>, slot: &dyn Fn(&Range<usize>) -> Option<Slot>
 
 /// Returns the nodes that are keys of mappings.
 fn keys(tree: &Tree<'_>) -> HashSet<usize> {
-    let mappings = (0..tree.nodes.len()).filter(|&node| matches!(tree.nodes[node].kind, Kind::Mapping { .. }));
+    let mappings = (0..tree.len()).filter(|&node| tree.is_mapping(node));
     mappings.flat_map(|mapping| tree.entries(mapping)).map(|(key, _)| key).collect()
 }

@@ -58,8 +58,8 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
 
 /// Returns the nodes that an alias leads to, with all below them, as ranges in order that do not overlap.
 fn anchored(tree: &Tree<'_>) -> Vec<Range<usize>> {
-    let targets = tree.nodes.iter().filter_map(|node| if let Kind::Alias(target) = node.kind { Some(target) } else { None });
-    let mut ranges: Vec<Range<usize>> = targets.map(|target| target..tree.nodes[target].end).collect();
+    let targets = (0..tree.len()).filter_map(|node| if let Kind::Alias(target) = tree.kind(node) { Some(target) } else { None });
+    let mut ranges: Vec<Range<usize>> = targets.map(|target| target..tree.end(target)).collect();
     ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
     // Nodes nest: what starts within another range ends within it.
     let mut end = 0;

@@ -43,7 +43,7 @@ impl Finder<'_, '_> {
                 continue;
             }
             named |= key.is_some_and(|key| Name::parse(key).is_some() || names_registry(key));
-            hit |= match tree.nodes[value].kind {
+            hit |= match tree.kind(value) {
                 Kind::Scalar { .. } => self.is_hit(value),
                 Kind::Alias(_) => true,
                 _ => false,
@@ -238,7 +238,7 @@ impl Finder<'_, '_> {
             digest: None,
             locked: None,
             malformed: false,
-            at: self.tree.nodes[node].span.start,
+            at: self.tree.span(node).start,
         };
         let value = self.tree.text_of(node).unwrap_or_default();
         // A long one that many aliases lead to would be copied for each.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::super::tree::{Kind, Tree};
+use super::super::tree::Tree;
 
 /// How much of a key or name is shown, in characters.
 const MAX_WORD: usize = 100;
@@ -205,7 +205,7 @@ impl<'w, 't> Trail<'w, 't> {
     }
 
     fn value(&self, mapping: usize, name: &str) -> Option<usize> {
-        if !matches!(self.tree.nodes[mapping].kind, Kind::Mapping { .. }) {
+        if !self.tree.is_mapping(mapping) {
             return None;
         }
         let found = self.tree.entries(mapping).take(MAX_SEARCHED).find(|&(key, _)| self.tree.text_of(key) == Some(name));

@@ -5,7 +5,7 @@ use crate::manifest::tree::Kind;
 
 /// Finds the first scalar with a value of this style, with its layout.
 fn layout<'t>(tree: &'t Tree<'_>, style: ScalarStyle) -> Option<(&'t str, Option<Layout>)> {
-    let node = (0..tree.nodes.len()).find(|&node| matches!(tree.nodes[node].kind, Kind::Scalar { style: s, .. } if s == style))?;
+    let node = (0..tree.len()).find(|&node| matches!(tree.kind(node), Kind::Scalar { style: s, .. } if s == style))?;
     Some((tree.any_scalar(node)?.0, Layout::of(tree, node)))
 }
 
@@ -218,7 +218,7 @@ proptest! {
     fn whatever_is_read_adds_up(words in prop::collection::vec(prop::sample::select(WORDS), 0..40)) {
         let text = words.concat();
         let Ok(tree) = Tree::parse(text.as_bytes()) else { return Ok(()) };
-        for node in 0..tree.nodes.len() {
+        for node in 0..tree.len() {
             let Some((value, style)) = tree.any_scalar(node) else { continue };
             let layout = Layout::of(&tree, node);
             if let Some(layout) = &layout {

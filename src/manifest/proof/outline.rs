@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use granit_parser::ScalarStyle;
 
 use super::super::edit::Change;
-use super::super::tree::{Kind, Node, Tree};
+use super::super::tree::{Kind, Tree};
 use super::Why;
 use super::shift::Shift;
 
@@ -66,7 +66,7 @@ impl Outline {
                 Some(change) => {
                     let expected = Some((change.value.as_str(), change.style));
                     let node = shift.to_new(cut);
-                    if tree.nodes.get(node).is_none() || tree.any_scalar(node) != expected {
+                    if node >= tree.len() || tree.any_scalar(node) != expected {
                         return Err(Why::NotExpected { expected: change.value.clone() });
                     }
                 }
@@ -85,17 +85,17 @@ fn check_entries(tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(
     if left.peek().is_none() {
         return Ok(());
     }
-    let is_bare = |node: &Node<'_>| node.anchor == 0 && node.tag.is_none();
+    let is_bare = |node: usize| tree.anchor(node) == 0 && tree.tag(node).is_none();
     // The collections around, each with the number of its children so far.
     let mut open: Vec<(usize, usize)> = Vec::new();
-    for (index, node) in tree.nodes.iter().enumerate() {
-        while open.last().is_some_and(|&(around, _)| tree.nodes[around].end <= index) {
+    for index in 0..tree.len() {
+        while open.last().is_some_and(|&(around, _)| tree.end(around) <= index) {
             open.pop();
         }
         if let Some((_, (change, entry))) = left.next_if(|(key, _)| **key == index) {
             let is_place = open.last().is_some_and(|&(around, count)| around == shift.to_new(entry.mapping) && count % 2 == 0);
-            let is_key = is_bare(node) && tree.any_scalar(index) == Some((&entry.key, entry.style));
-            let value = tree.nodes.get(index + 1).filter(|value| is_bare(value)).and_then(|_| tree.any_scalar(index + 1));
+            let is_key = is_bare(index) && tree.any_scalar(index) == Some((&entry.key, entry.style));
+            let value = Some(index + 1).filter(|&value| value < tree.len() && is_bare(value)).and_then(|value| tree.any_scalar(value));
             if !(is_place && is_key && value == Some((&change.value, change.style))) {
                 return Err(Why::NotExpected { expected: change.value.clone() });
             }
@@ -103,7 +103,7 @@ fn check_entries(tree: &Tree<'_>, changes: &[Change], shift: &Shift) -> Result<(
         if let Some((_, count)) = open.last_mut() {
             *count += 1;
         }
-        if matches!(node.kind, Kind::Sequence { .. } | Kind::Mapping { .. }) {
+        if tree.is_collection(index) {
             open.push((index, 0));
         }
     }
@@ -119,7 +119,7 @@ impl Hashes {
         // A run goes to its hasher in pieces, so that a large text is not there once more.
         let (mut run, mut hasher) = (Vec::with_capacity(PIECE), keys.build_hasher());
         let (mut cuts, mut documents) = (cuts.iter().peekable(), tree.documents.iter().peekable());
-        for (index, node) in tree.nodes.iter().enumerate() {
+        for index in 0..tree.len() {
             if let Some(document) = documents.next_if(|document| document.root == index) {
                 run.extend([b'D', u8::from(document.explicit)]);
                 let (major, minor) = document.version.unwrap_or_default();
@@ -129,7 +129,7 @@ impl Hashes {
                 continue;
             }
             let is_cut = cuts.next_if_eq(&&shift.to_old(index)).is_some();
-            write_node(&mut run, index, node, shift, is_cut);
+            write_node(&mut run, tree, index, shift, is_cut);
             if run.len() >= PIECE {
                 hasher.write(&run);
                 run.clear();
@@ -138,7 +138,7 @@ impl Hashes {
                 hasher.write(&run);
                 hashes.runs.push(std::mem::replace(&mut hasher, keys.build_hasher()).finish());
                 run.clear();
-                write_value(&mut run, node);
+                write_value(&mut run, tree, index);
                 hashes.values.push(hash(keys, &run));
                 run.clear();
             }
@@ -150,8 +150,8 @@ impl Hashes {
 }
 
 /// Writes all that a node is, so that different nodes give different bytes; its style and value unless it is a cut.
-fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, shift: &Shift, is_cut: bool) {
-    let kind = match node.kind {
+fn write_node(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize, shift: &Shift, is_cut: bool) {
+    let kind = match tree.kind(index) {
         Kind::Scalar { .. } => b's',
         Kind::Sequence { flow } => {
             if flow {
@@ -170,12 +170,12 @@ fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, shift: &Shift, i
         Kind::Alias(_) => b'*',
     };
     run.push(kind);
-    write_number(run, shift.to_old(node.end) - shift.to_old(index));
-    write_number(run, node.anchor);
-    if let Kind::Alias(target) = node.kind {
+    write_number(run, shift.to_old(tree.end(index)) - shift.to_old(index));
+    write_number(run, tree.anchor(index));
+    if let Kind::Alias(target) = tree.kind(index) {
         write_number(run, shift.to_old(target));
     }
-    match &node.tag {
+    match tree.tag(index) {
         None => run.push(0),
         Some(tag) => {
             run.push(1);
@@ -186,12 +186,12 @@ fn write_node(run: &mut Vec<u8>, index: usize, node: &Node<'_>, shift: &Shift, i
         }
     }
     if !is_cut {
-        write_value(run, node);
+        write_value(run, tree, index);
     }
 }
 
-fn write_value(run: &mut Vec<u8>, node: &Node<'_>) {
-    if let Kind::Scalar { value, style } = &node.kind {
+fn write_value(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize) {
+    if let Some((value, style)) = tree.any_scalar(index) {
         run.push(match style {
             ScalarStyle::Plain => b'p',
             ScalarStyle::SingleQuoted => b'\'',
@@ -218,8 +218,8 @@ fn hash(keys: &RandomState, bytes: &[u8]) -> u64 {
 /// Returns the quotes that a text uses: single ones if it has these only.
 fn habit(tree: &Tree<'_>) -> ScalarStyle {
     let mut habit = ScalarStyle::DoubleQuoted;
-    for node in &tree.nodes {
-        match node.kind {
+    for node in 0..tree.len() {
+        match tree.kind(node) {
             Kind::Scalar { style: ScalarStyle::DoubleQuoted, .. } => return ScalarStyle::DoubleQuoted,
             Kind::Scalar { style: ScalarStyle::SingleQuoted, .. } => habit = ScalarStyle::SingleQuoted,
             _ => {}

@@ -53,18 +53,18 @@ pub(super) struct Values {
 
 impl<'w, 't> Places<'w, 't> {
     pub(super) fn of(tree: &'w Tree<'t>) -> Self {
-        let mut places = Vec::with_capacity(tree.nodes.len());
+        let mut places = Vec::with_capacity(tree.len());
         let mut written = Vec::new();
         // The open collections: node, children so far, the last key.
         let mut open: Vec<(usize, u32, u32)> = Vec::new();
-        for (index, node) in tree.nodes.iter().enumerate() {
-            while open.pop_if(|(collection, ..)| tree.nodes[*collection].end <= index).is_some() {}
+        for index in 0..tree.len() {
+            while open.pop_if(|(collection, ..)| tree.end(*collection) <= index).is_some() {}
             let number = small(index);
             let place = match open.last_mut() {
                 None => Place::Root,
                 Some((collection, count, key)) => {
                     *count += 1;
-                    match tree.nodes[*collection].kind {
+                    match tree.kind(*collection) {
                         Kind::Sequence { .. } => Place::Item { sequence: small(*collection), index: *count - 1 },
                         _ if *count % 2 == 1 => {
                             *key = number;
@@ -75,13 +75,13 @@ impl<'w, 't> Places<'w, 't> {
                 }
             };
             places.push(place);
-            match node.kind {
+            match tree.kind(index) {
                 Kind::Mapping { .. } | Kind::Sequence { .. } => open.push((index, 0, 0)),
-                Kind::Scalar { .. } | Kind::Alias(_) if !node.span.is_empty() => written.push(index),
+                Kind::Scalar { .. } | Kind::Alias(_) if !tree.span(index).is_empty() => written.push(index),
                 Kind::Scalar { .. } | Kind::Alias(_) => {}
             }
         }
-        written.sort_by_key(|&node| tree.nodes[node].span.start);
+        written.sort_by_key(|&node| tree.span(node).start);
         Self { tree, places, written }
     }
 
@@ -152,7 +152,7 @@ impl<'w, 't> Places<'w, 't> {
             let at = from + bytes[from..line.end].iter().position(|&byte| byte == b'#')?;
             match self.around(at) {
                 // On from its end, however many `#` it holds.
-                Some(node) => from = self.tree.nodes[node].span.end.max(at + 1),
+                Some(node) => from = self.tree.span(node).end.max(at + 1),
                 None if at == line.start || matches!(bytes[at - 1], b' ' | b'\t' | 0xbf) => return Some(at),
                 None => from = at + 1,
             }
@@ -165,14 +165,14 @@ impl<'w, 't> Places<'w, 't> {
     /// Returns the scalar that a byte is within; what follows the header of a block scalar on its line is not.
     fn around(&self, at: usize) -> Option<usize> {
         let node = *self.written.get(self.next(at).checked_sub(1)?)?;
-        let span = &self.tree.nodes[node].span;
+        let span = self.tree.span(node);
         let is_header = || self.tree.scalar(node).is_none() && !self.tree.text[span.start..at].contains(['\n', '\r']);
         (at < span.end && !is_header()).then_some(node)
     }
 
     /// Returns the place in `written` of the first that starts at a byte or behind it.
     fn next(&self, at: usize) -> usize {
-        self.written.partition_point(|&node| self.tree.nodes[node].span.start < at)
+        self.written.partition_point(|&node| self.tree.span(node).start < at)
     }
 
     /// Returns the values that a comment's markers may be for; none if it is a comment about nothing, such as one on a line that
@@ -190,12 +190,12 @@ impl<'w, 't> Places<'w, 't> {
     fn on_line(&self, found: &Found<'_>) -> Values {
         let tree = self.tree;
         let on_line = self.written[..self.next(found.at)].iter().rev().copied();
-        let on_line: Vec<usize> = on_line.take_while(|&node| tree.nodes[node].span.end > found.line).take(2 * MAX_VALUES).collect();
+        let on_line: Vec<usize> = on_line.take_while(|&node| tree.span(node).end > found.line).take(2 * MAX_VALUES).collect();
         let mut nodes = Vec::new();
         if let Some(&key) = on_line.first()
             && matches!(self.places[key], Place::Key { .. })
         {
-            let value = tree.nodes[key].end;
+            let value = tree.end(key);
             if self.is_single(value) {
                 nodes.push(value);
             } else {
@@ -214,7 +214,7 @@ impl<'w, 't> Places<'w, 't> {
         let nothing = Values { nodes: Vec::new(), sure: false, behind: false };
         let from = found.at + tree.text[found.at..].find(['\n', '\r']).unwrap_or(0);
         let Some(&next) = self.written.get(self.next(from)) else { return nothing };
-        let start = tree.nodes[next].span.start;
+        let start = tree.span(next).start;
         if start - from > MAX_ABOVE {
             return nothing;
         }
@@ -230,7 +230,7 @@ impl<'w, 't> Places<'w, 't> {
         match self.places[next] {
             Place::Item { .. } => Values { nodes: vec![next], sure: true, behind: false },
             Place::Key { mapping } => {
-                let value = tree.nodes[next].end;
+                let value = tree.end(next);
                 let mapping = mapping as usize;
                 // Above an item that is a mapping, all of its entries.
                 let is_first = next == mapping + 1 && matches!(self.places[mapping], Place::Item { .. });
@@ -246,7 +246,7 @@ impl<'w, 't> Places<'w, 't> {
     }
 
     fn is_single(&self, node: usize) -> bool {
-        matches!(self.tree.nodes[node].kind, Kind::Scalar { .. } | Kind::Alias(_))
+        matches!(self.tree.kind(node), Kind::Scalar { .. } | Kind::Alias(_))
     }
 
     /// Returns the scalars that are a collection's own.
