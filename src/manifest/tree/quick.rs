@@ -185,17 +185,17 @@ impl<'t> Reader<'t> {
     /// Opens a block collection with its first entry.
     fn collection(&mut self, at: usize, end: usize, column: usize) -> Option<usize> {
         let is_sequence = self.is_dash(at);
-        let mut start = at;
-        if is_sequence && self.open.last().is_some_and(|block| !block.is_sequence && block.column == column) {
-            // The full reader has one that is not indented start behind the first dash.
-            start = self.skip_spaces(at + 1);
-            if self.is_end_or_comment(start, end) {
-                return None;
-            }
-        }
         if self.open.len() >= MAX_DEPTH {
             return None;
         }
+        // To the full reader, a sequence that is not indented starts behind its first dash.
+        let start = match self.open.last() {
+            Some(block) if is_sequence && !block.is_sequence && block.column == column => {
+                let behind = self.skip_spaces(at + 1);
+                if self.is_end_or_comment(behind, end) { end } else { behind }
+            }
+            _ => at,
+        };
         let node = self.tree.len();
         let form = if is_sequence { Form::Sequence { flow: false } } else { Form::Mapping { flow: false } };
         self.tree.push(form, start..start, Odd::default());
@@ -444,6 +444,7 @@ mod tests {
             "a:\n  b:\n    c: d\n  e:\nf:\n",
             "a:\n- b\n- c: d\n  e: f\n-\n- - g\n  - h\ni: j\n",
             "a:\n  - b\n  -\n    c: d\n",
+            "a:\n- # b\n  c: d\n- e\nf:\n-\n-\ng:\n-\n\n# h\ni:\n-\n---\nj:\n-\n",
             "- a\n- b: c\n",
             "-  # c\n-   \n- b\n",
             "a: 'b'\n\"c\": \"d\" # e\nf: ''\n'g': \"\"\n",
@@ -529,9 +530,6 @@ mod tests {
     fn line() -> impl Strategy<Value = String> {
         let name = prop::sample::select(vec!["a", "b", "\"c\"", "'d'", "e f", "-g", "h#", "<<", "i:j", "{}", "", "~", "|", "ü"]);
         let value = prop::sample::select(vec![
-            "",
-            "",
-            "",
             "x",
             "y z",
             "\"q\"",
@@ -587,15 +585,22 @@ mod tests {
             "{a: }",
             "[[a], {b: c}]",
         ]);
+        let value = prop_oneof![2 => Just(""), 3 => value];
         let end = prop::sample::select(vec!["", "", "", "", " ", "  ", " # c", "#c", "\t"]);
-        let structured = (0usize..7, 0usize..3, prop::option::weighted(0.6, name), value, end, prop::bool::weighted(0.97)).prop_map(
-            |(indent, dashes, key, value, end, is_ended)| {
+        let structured = (
+            prop_oneof![3 => prop::sample::select(vec![0usize, 2, 4]), 1 => 0usize..7],
+            0usize..3,
+            prop::option::weighted(0.6, name),
+            value,
+            end,
+            prop::bool::weighted(0.97),
+        )
+            .prop_map(|(indent, dashes, key, value, end, is_ended)| {
                 let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
                 let line = format!("{}{}{key}{value}{end}", " ".repeat(indent), "- ".repeat(dashes));
                 let line = if value.is_empty() && end.is_empty() { line.trim_end().to_owned() } else { line };
                 line + if is_ended { "\n" } else { "" }
-            },
-        );
+            });
         let marker =
             prop::sample::select(vec!["---\n", "--- \n", "--- # c\n", "...\n", "---x\n", "%YAML 1.2\n", "\n", "   \n", "# c\n", "  # c\n"]);
         prop_oneof![12 => structured, 3 => marker.prop_map(str::to_owned), 1 => "[-a:# \\[\\]{},'\"|?\n]{0,12}"]
