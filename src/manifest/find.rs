@@ -31,8 +31,8 @@ use locate::Part;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
 pub(super) use scalar::{has_host, names_image};
-pub(super) use sources::declared;
 use sources::Origins;
+pub(super) use sources::declared;
 use trail::{Step, Trail};
 
 use super::layer::{Evidence, Host, Layer};
