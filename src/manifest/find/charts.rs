@@ -122,7 +122,7 @@ impl<'w> Finder<'w, '_> {
     }
 }
 
-fn join(base: &str, name: &str) -> String {
+pub(super) fn join(base: &str, name: &str) -> String {
     format!("{}/{name}", base.trim_end_matches('/'))
 }
 

@@ -1,16 +1,21 @@
 //! Charts and artifacts that do not come from a registry, or whose version moves by itself.
 
 use super::super::super::missed::Why;
-use super::super::super::sources::Address;
-use super::super::charts::{entry, is_exact};
+use super::super::super::sources::{Address, KIND};
+use super::super::charts::{entry, is_exact, join};
 use super::super::fields::{Field, Fields};
 use super::Near;
 use super::text::is_template;
+use crate::image::Repository;
 
 impl<'w> Near<'w, '_> {
     /// Looks at a mapping as a chart or an artifact.
     pub(super) fn chart(&mut self, fields: &Fields<'w>) {
         let tree = self.tree;
+        // Its URL is the beginning of the repositories of all its charts.
+        if self.trail.kind() == Some(KIND) {
+            return;
+        }
         let filled = |field: &&Field<'w>| tree.text_of(field.value).is_some_and(|text| !text.is_empty());
         let own = |name: &str| fields.own(name).filter(filled);
         let url = ["repoURL", "repository", "repo", "url"].into_iter().find_map(own);
@@ -78,7 +83,10 @@ impl<'w> Near<'w, '_> {
             None => Some(Why::SourceElsewhere),
             Some(Address::Http) => Some(Why::HttpChart),
             Some(Address::Unclear) => Some(Why::SourceUnclear),
-            Some(Address::Registry(_)) => None,
+            Some(Address::Registry(base)) => {
+                let chart = join(&base, self.text(fields.own("chart")?));
+                Repository::parse(&chart).err().map(|error| Why::Malformed(error.reason))
+            }
         }
     }
 
