@@ -1,7 +1,7 @@
 //! Where the `sourceRef` of a Flux chart leads: to a `HelmRepository` of the same text, or of another one that the watch knows.
 
 use super::super::sources::{Address, KIND, Source, Sources};
-use super::super::tree::Tree;
+use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
 use super::charts::{entry, value};
 use super::trail::Trail;
@@ -9,15 +9,18 @@ use super::trail::Trail;
 /// How many objects of a text count; people write some hundred at most.
 const MAX_SOURCES: usize = 20_000;
 
-/// Finds the `HelmRepository` objects of a text.
+/// Finds the `HelmRepository` objects of a text, and those in a `List`.
 pub(in super::super) fn declared(tree: &Tree<'_>) -> Vec<Source> {
+    let items = |root: usize| value(tree, root, "items").filter(|&items| matches!(tree.nodes[items].kind, Kind::Sequence { .. }));
+    let listed = |root: usize| items(root).into_iter().flat_map(|items| tree.children(items)).map(|item| tree.resolve(item));
     let object = |root: usize| {
         let metadata = value(tree, root, "metadata").filter(|_| entry(tree, root, "kind") == Some(KIND))?;
         // A patch that leaves the URL as it is declares none.
         let url = entry(tree, value(tree, root, "spec")?, "url")?;
         Source::new(entry(tree, metadata, "namespace"), entry(tree, metadata, "name")?, url)
     };
-    tree.documents.iter().filter_map(|document| object(document.root)).take(MAX_SOURCES).collect()
+    let roots = tree.documents.iter().map(|document| document.root);
+    roots.flat_map(|root| std::iter::once(root).chain(listed(root))).filter_map(object).take(MAX_SOURCES).collect()
 }
 
 /// Where a source is.
