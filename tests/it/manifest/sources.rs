@@ -46,6 +46,7 @@ fn a_text_asks_only_for_what_it_does_not_declare_and_may_be_watched() {
         (format!("a: {}", chart("api", "'>=1.0.0'", "acme")), &["ghcr.io/acme/**"], false),
         (format!("a: {}", api.replace("HelmRepository", "GitRepository")), &["ghcr.io/acme/**"], false),
         (format!("spec:\n  patch: |\n    a: {api}\n"), &["ghcr.io/acme/**"], true),
+        (format!("spec:\n  patch: |\n    a: {}\n", chart("api", "1.4.1", "other")), &["ghcr.io/acme/**"], true),
         (format!("spec:\n  patch: |\n    a: {api}\n    b: ghcr.io/acme/web:1\n"), &["ghcr.io/acme/web"], false),
         ("chart: api\nversion: 1.4.1\n".to_owned(), &["ghcr.io/acme/**"], false),
         ("image: ghcr.io/acme/api:1\n".to_owned(), &["ghcr.io/acme/**"], false),
