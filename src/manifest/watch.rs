@@ -103,7 +103,7 @@ impl Watch {
                 RepositoryPattern::Many { .. } => sorted.others.push(pattern.clone()),
             }
         }
-        Self { wanted: Wanted::Some(sorted), screen, fingerprint, ..Self::unscreened(Wanted::Any) }
+        Self { screen, fingerprint, ..Self::unscreened(Wanted::Some(sorted)) }
     }
 
     /// Looks for the values, too, that Flux's markers of these policies (`namespace:name`) stand at, whatever they are now.

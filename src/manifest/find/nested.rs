@@ -23,7 +23,7 @@ use super::{Finder, Findings, Inner, MAX_TEXTS, shared};
 pub(super) const MAX_LAYERS: usize = 4;
 
 impl Finder<'_, '_> {
-    /// Looks through a scalar of several lines, if the byte search found a watched name there.
+    /// Looks through a scalar of several lines, if the byte search found a watched name there or a chart may stand in it.
     pub(super) fn nested(&mut self, node: usize) {
         let tree = self.tree;
         let Some((value, style)) = tree.any_scalar(node) else { return };

@@ -136,7 +136,9 @@ fn a_chart_is_found_whose_source_stands_in_another_file() {
 fn a_site_follows_its_source_through_the_commits_with_and_without_restarts() {
     let other = |url| (OTHER, source("flux-system", url));
     let gone = |path| (path, "kind: ConfigMap\n".to_owned());
-    let steps: Vec<(&str, Vec<(&str, String)>, &[&str])> = vec![
+    // What is committed, and the sites then.
+    type Step<'a> = (&'a str, Vec<(&'a str, String)>, &'a [&'a str]);
+    let steps: Vec<Step<'_>> = vec![
         ("a release alone", vec![(RELEASE, release("shop", "flux-system"))], &[]),
         ("its source comes", vec![(SOURCE, charts())], &[SITE]),
         ("something else changes", vec![("x.yaml", "image: ghcr.io/acme/web:1.0\n".to_owned())], &[SITE, "x.yaml ghcr.io/acme/web:1.0"]),
