@@ -16,6 +16,7 @@
 //! | `layer` | a text that sites stand in: a file's, or YAML in a scalar of another text |
 //! | `find` | walks the tree; one file a shape |
 //! | `missed` | what looks like a reference and was not taken, for people who ask |
+//! | `sources` | the objects by which charts find their registry, which most often stand in other files |
 //! | `site` | what was found, with its slots: the bytes that an edit may replace |
 //! | `saved` | what is kept of a site over a restart |
 //! | `edit`, `quote` | the new bytes |
@@ -35,16 +36,18 @@ mod proof;
 mod quote;
 mod saved;
 mod site;
+mod sources;
 mod text;
 mod tree;
 mod variable;
 mod watch;
 
 pub use edit::{Edit, EditError, Unproved, apply};
-pub use format::{Format, Formats};
+pub use format::{Format, Formats, Scan};
 pub use missed::{Missed, Why};
 pub use saved::{SCANNER, SavedSite};
 pub use site::{Locked, Marker, NoDigest, Shape, Site};
+pub use sources::{Source, Sources};
 pub use text::{MAX_SEARCHES, MissReason, Search, SearchError};
 pub use tree::{MAX_BYTES, Unreadable};
 pub use watch::{Named, Watch};

@@ -36,10 +36,10 @@ pub fn places<'a>(
     wanted: &RepositoryPattern,
 ) -> Result<Vec<Place<'a>>, environment::Error> {
     let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
-    let watch = rules.watch(config);
-    let tree = Cache::new(watch.clone()).sites(&snapshot, config, rules)?;
+    let mut cache = Cache::new(rules.watch(config));
+    let tree = cache.sites(&snapshot, config, rules)?;
     let holds = Holds::read(snapshot.history()?);
-    let mut reverts = holds.reverts(&snapshot, &config.formats, &watch);
+    let mut reverts = holds.reverts(&snapshot, &config.formats, cache.watch());
     let mut places = Vec::new();
     for file in tree.files() {
         for site in file.sites.iter().filter(|site| wanted.matches(&site.repository)) {

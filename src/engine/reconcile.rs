@@ -274,7 +274,7 @@ impl Workspace {
             let decide = Arc::clone(&decide);
             let (plan, known) = self.blocking("decide", move |_| (decide(&learned), learned)).await?;
             if plan.needs.is_empty() {
-                return self.tell_holds(engine, opened, plan).await;
+                return self.tell_holds(opened, plan).await;
             }
             learned = known;
             learned.learn(plan.needs, |repository| engine.observer.listing(repository)).await;
@@ -282,14 +282,13 @@ impl Workspace {
     }
 
     /// Turns the sites of a plan that are held into notes, which name the commits that took the versions out.
-    async fn tell_holds(&self, engine: &Engine, opened: &Opened, mut plan: Plan) -> Result<Plan, PassError> {
+    async fn tell_holds(&self, opened: &Opened, mut plan: Plan) -> Result<Plan, PassError> {
         let held = std::mem::take(&mut plan.held);
         if held.is_empty() {
             return Ok(plan);
         }
         let (snapshot, holds) = (Arc::clone(&opened.snapshot), Arc::clone(&opened.holds));
-        let (formats, watch) = (self.config.formats.clone(), engine.rules.watch(&self.config));
-        let notes = self.blocking("holds", move |_| holds.notes(held, &snapshot, &formats, &watch)).await??;
+        let notes = self.blocking("holds", move |local| holds.notes(held, &snapshot, &local.config.formats, local.cache.watch())).await??;
         plan.notes.extend(notes);
         Ok(plan)
     }

@@ -5,12 +5,13 @@ mod folder;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, View, is_lfs_pointer};
 use super::{EnvironmentConfig, ImageRule, Rules};
 use crate::environment::{self, Entry, Environment};
 use crate::image::Repository;
-use crate::manifest::{Format, Formats, Locked, Missed, Site, Unreadable, Watch};
+use crate::manifest::{Format, Formats, Locked, Missed, Site, Source, Unreadable, Watch};
 
 /// What a directory or an environment holds.
 #[derive(Debug, Default)]
@@ -69,20 +70,20 @@ impl Survey {
         file: &str,
         (formats, format): (&Formats, Format),
         text: &[u8],
-        watch: &Watch,
+        wanted: &Wanted,
         rule: &dyn Fn(&Site) -> Option<&'r ImageRule>,
     ) {
         if is_lfs_pointer(text) {
             return self.skip(file.to_owned(), SkipReason::LfsPointer);
         }
-        match sites(text, (formats, format), watch) {
+        match sites(text, (formats, format), wanted) {
             Err(reason) => self.skip(file.to_owned(), reason.into()),
             Ok(sites) => {
                 if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
                     self.skip(file.to_owned(), SkipReason::Encrypted);
                 }
                 let near = |missed| NearMiss { file: file.to_owned(), missed };
-                self.missed.extend(formats.missed(text, format, watch, &sites).into_iter().map(near));
+                self.missed.extend(formats.missed(text, format, &wanted.watched, &sites).into_iter().map(near));
                 let found = |site| Found { file: file.to_owned(), rule: rule(&site).map(Covering::from), site };
                 self.found.extend(sites.into_iter().map(found));
             }
@@ -90,12 +91,28 @@ impl Survey {
     }
 }
 
+/// What is looked for.
+struct Wanted {
+    watched: Watch,
+    everything: Watch,
+}
+
+impl Wanted {
+    /// Looks for what is watched and for everything else; charts may come from these sources.
+    fn new(mut watched: Watch, sources: &[Source]) -> Self {
+        let (sources, mut everything) = (Arc::new(sources.iter().collect()), Watch::everything());
+        watched.know(Arc::clone(&sources));
+        everything.know(sources);
+        Self { watched, everything }
+    }
+}
+
 /// Finds every sure reference of a text, and those that are sure only because their repository is watched.
-fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = formats.scan(text, format, watch)?;
+fn sites(text: &[u8], (formats, format): (&Formats, Format), wanted: &Wanted) -> Result<Vec<Site>, Unreadable> {
+    let mut sites = formats.scan(text, format, &wanted.watched)?;
     // What is watched is known better: by its repository and its marker.
     let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
-    sites.extend(formats.scan(text, format, &Watch::everything())?.into_iter().filter(|site| !watched.contains(&site.key)));
+    sites.extend(formats.scan(text, format, &wanted.everything)?.into_iter().filter(|site| !watched.contains(&site.key)));
     sites.sort_by_key(|site| (site.line, site.column));
     Ok(sites)
 }
@@ -110,10 +127,17 @@ pub fn directory(root: &Path, rules: Option<&Rules>, formats: &Formats) -> std::
     let mut survey = Survey::default();
     let (files, skips) = folder::collect(root, formats)?;
     survey.skips = skips;
+    let mut sources = Vec::new();
+    for (file, path) in &files {
+        if let (Some(format), Ok(text)) = (formats.of(file), folder::read(path, LARGEST_FILE)) {
+            sources.extend(formats.sources(&text, format));
+        }
+    }
+    let wanted = Wanted::new(watch, &sources);
     for (file, path) in files {
         let Some(format) = formats.of(&file) else { continue };
         match folder::read(&path, LARGEST_FILE) {
-            Ok(text) => survey.text(&file, (formats, format), &text, &watch, &rule),
+            Ok(text) => survey.text(&file, (formats, format), &text, &wanted, &rule),
             Err(reason) => survey.skip(file, reason),
         }
     }
@@ -137,21 +161,25 @@ pub fn covered(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<
 /// # Errors
 /// If the environment repository cannot be fetched.
 pub fn environment(config: &EnvironmentConfig, dir: &Path, rules: &Rules) -> Result<Survey, environment::Error> {
-    let (mut survey, watch) = (Survey::default(), rules.watch(config));
+    let mut survey = Survey::default();
     let snapshot = Environment::open(config.git.clone(), dir)?.fetch()?;
     let view = View { environment: config, rules };
     let mut files = Vec::new();
     snapshot.walk(None, &|path, entry| view.wants(path, entry))?.each(&mut String::new(), &mut |path, entry| match entry {
-        Entry::File(blob) => files.push((path.to_owned(), *blob)),
+        Entry::File(blob) => files.extend(view.format(path).map(|format| (path.to_owned(), *blob, format))),
         Entry::Link => survey.skip(path.to_owned(), SkipReason::Link),
         Entry::Submodule => survey.skip(path.to_owned(), SkipReason::Submodule),
         Entry::Odd => survey.skip(path.to_owned(), SkipReason::Odd),
         Entry::Folder(_) => {}
     });
-    for (file, blob) in files {
-        let Some(format) = view.format(&file) else { continue };
+    let mut sources = Vec::new();
+    for (_, blob, format) in &files {
+        sources.extend(snapshot.look(*blob, LARGEST_FILE, |text| config.formats.sources(text, *format))?.unwrap_or_default());
+    }
+    let wanted = Wanted::new(rules.watch(config), &sources);
+    for (file, blob, format) in files {
         let rule = |site: &Site| rules.find(config, &file, site).map(|(_, rule)| rule);
-        match snapshot.look(blob, LARGEST_FILE, |text| survey.text(&file, (&config.formats, format), text, &watch, &rule))? {
+        match snapshot.look(blob, LARGEST_FILE, |text| survey.text(&file, (&config.formats, format), text, &wanted, &rule))? {
             Some(()) => {}
             None => survey.skip(file, SkipReason::TooLarge),
         }

@@ -9,6 +9,7 @@
 //! | `census` | what the blobs of the tree hold, and how often each stands in it |
 //! | `scanned` | one blob's content, as it is found to hold nothing, sites, or what is not read |
 //! | `skip` | why a file is left alone |
+//! | `sources` | what blobs say of the sources of charts, which may stand in other files than the charts |
 //! | `kept` | the file that brings what blobs hold over a restart |
 
 mod census;
@@ -16,6 +17,7 @@ mod kept;
 mod part;
 mod scanned;
 mod skip;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +32,8 @@ use crate::manifest::{self, Format, Formats, Site, Watch};
 use census::Census;
 use kept::Kept;
 use part::{Builder, Part};
-use scanned::Scanned;
+use scanned::{Content, Scanned};
+use sources::{Sayings, Told};
 
 pub(super) use scanned::is_lfs_pointer;
 
@@ -115,8 +118,10 @@ impl View<'_> {
 
 /// What is kept of the trees seen before.
 pub struct Cache {
+    /// Knows the sources of charts that all blobs of the census were scanned with.
     watch: Watch,
     census: Census,
+    sayings: Sayings,
     /// The last tree and its id.
     last: Option<(String, Arc<Tree>)>,
     kept: Option<Kept>,
@@ -126,7 +131,7 @@ impl Cache {
     /// Makes an empty cache for what is looked for.
     #[must_use]
     pub fn new(watch: Watch) -> Self {
-        Self { watch, census: Census::default(), last: None, kept: None }
+        Self { watch, census: Census::default(), sayings: Sayings::default(), last: None, kept: None }
     }
 
     /// Keeps what blobs hold in a file as well, for the next process with the same settings. Nothing is read or made before
@@ -136,7 +141,7 @@ impl Cache {
         Self { kept: Some(Kept::new(file, &self.watch, &environment.formats)), ..self }
     }
 
-    /// Returns what is looked for.
+    /// Returns what is looked for, with the sources of charts of the last tree.
     pub(super) fn watch(&self) -> &Watch {
         &self.watch
     }
@@ -144,6 +149,7 @@ impl Cache {
     /// Forgets everything, here and on the disk: it has been found to be wrong.
     pub(super) fn distrust(&mut self) {
         self.census = Census::default();
+        self.sayings = Sayings::default();
         self.last = None;
         self.kept.iter_mut().for_each(Kept::remove);
     }
@@ -158,25 +164,46 @@ impl Cache {
         {
             return Ok(Arc::clone(tree));
         }
-        if let Some(kept) = &mut self.kept {
-            self.census.restore(kept.load(&self.watch));
+        if let Some(restored) = self.kept.as_mut().and_then(|kept| kept.load(&self.watch)) {
+            self.watch.know(restored.sources.into());
+            restored.asking.into_iter().for_each(|content| self.sayings.learn(content, Told { asks: true, ..Told::default() }));
+            self.census.restore(restored.scanned);
         }
         let view = View { environment, rules };
         let before = self.last.as_ref().map(|(_, tree)| Arc::clone(&tree.root));
         let folder = snapshot.walk(before.as_ref().map(|part| &part.folder), &|path, entry| view.wants(path, entry))?;
         let new = self.census.unknown(part::changed(before.as_ref(), &folder, view));
-        let scanned = self.scan(snapshot, &environment.formats, new)?;
-        // From here on nothing fails. After a bug the counts would be wrong, and are begun anew.
+        let mut scanned = self.scan(snapshot, &environment.formats, new)?;
+        // After an error or a bug the counts would be wrong, and are begun anew.
         if self.last.take().is_none() {
             self.census.begin();
         }
-        let root = Builder::new(&mut self.census, view).build(before.as_ref(), &folder);
+        let mut root = Builder::new(&mut self.census, view).build(before.as_ref(), &folder);
+        let asking = self.outdated();
+        if !asking.is_empty() {
+            scanned += self.scan(snapshot, &environment.formats, asking)?;
+            self.census.begin();
+            root = Builder::new(&mut self.census, view).build(None, &folder);
+        }
         let tree = Arc::new(Tree::new(root, self.census.repositories()));
         self.last = Some((snapshot.tree().to_owned(), Arc::clone(&tree)));
         if let Some(kept) = &mut self.kept {
-            kept.save(scanned, &self.census);
+            kept.save(scanned, &self.census, &self.sayings, self.watch.sources());
         }
         Ok(tree)
+    }
+
+    /// Brings together the sources of charts that the tree declares. If they are not those that its blobs were scanned with, forgets
+    /// the blobs that depend on them, and returns these.
+    fn outdated(&mut self) -> Vec<Content> {
+        let sources = self.sayings.sources(&self.census);
+        if sources == **self.watch.sources() {
+            return Vec::new();
+        }
+        self.watch.know(sources.into());
+        let asking = self.sayings.take_asking();
+        asking.iter().for_each(|content| self.census.forget(content));
+        asking.into_iter().collect()
     }
 
     /// Scans blobs, each where it lies in the object database and as soon as it is read; returns their number.
@@ -187,12 +214,14 @@ impl Cache {
                 let _alone = alone(text);
                 Scanned::of(text, formats, format, watch)
             };
-            let scanned = snapshot.look(blob, LARGEST_FILE, |text| if count > MOST_BOUND { scan(text).unbound() } else { scan(text) })?;
-            Ok(((blob, format), scanned.unwrap_or(Scanned::Skipped(SkipReason::TooLarge))))
+            let (scanned, told) =
+                snapshot.look(blob, LARGEST_FILE, scan)?.unwrap_or((Scanned::Skipped(SkipReason::TooLarge), Told::default()));
+            Ok(((blob, format), if count > MOST_BOUND { scanned.unbound() } else { scanned }, told))
         });
         for scanned in scanned {
-            let (content, scanned) = scanned?;
+            let (content, scanned, told) = scanned?;
             self.census.learn(content, scanned);
+            self.sayings.learn(content, told);
         }
         Ok(count)
     }

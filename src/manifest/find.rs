@@ -17,6 +17,7 @@ pub(super) mod nested;
 mod scalar;
 mod searched;
 mod shared;
+mod sources;
 mod split;
 mod trail;
 mod variable;
@@ -30,6 +31,8 @@ use locate::Part;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
 pub(super) use scalar::{has_host, names_image};
+use sources::Origins;
+pub(super) use sources::declared;
 use trail::{Step, Trail};
 
 use super::layer::{Evidence, Host, Layer};
@@ -44,15 +47,16 @@ use crate::image::{Digest, Repository, Tag};
 /// How many sites are taken from a text; people write some hundred at most.
 const MAX_SITES: usize = 20_000;
 
-/// Finds the sites of a tree, in the order of their bytes; `searched` is what the user's searches found in its text.
-pub(super) fn sites(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>) -> Result<Vec<Site>, Unreadable> {
-    let (mut drafts, inner) = Finder::new(tree, watch).run()?;
+/// Finds the sites of a tree, in the order of their bytes, and says whether they depend on sources of charts in other texts;
+/// `searched` is what the user's searches found in its text.
+pub(super) fn sites(tree: &Tree<'_>, watch: &Watch, searched: Vec<Finding>) -> Result<(Vec<Site>, bool), Unreadable> {
+    let Run { mut drafts, inner, mut asks } = Finder::new(tree, watch).run()?;
     searched::add(tree, watch, searched, &mut drafts, &inner);
     if drafts.is_empty() && inner.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), asks));
     }
-    shared::lock(tree, &mut drafts)?;
-    Ok(finish(tree, Findings::of(tree, drafts, inner)))
+    asks |= shared::lock(tree, watch, &mut drafts)?;
+    Ok((finish(tree, Findings::of(tree, drafts, inner)), asks))
 }
 
 /// How many entries are merged into other mappings in all. Without a limit, a mapping of many that is merged into many
@@ -100,6 +104,13 @@ struct Reading {
     at: usize,
 }
 
+/// What a [`Finder`] found.
+struct Run {
+    drafts: Vec<Draft>,
+    inner: Vec<Inner>,
+    asks: bool,
+}
+
 struct Finder<'w, 't> {
     tree: &'w Tree<'t>,
     watch: &'w Watch,
@@ -125,6 +136,9 @@ struct Finder<'w, 't> {
     merged: Option<HashSet<usize>>,
     /// The registry of all split forms, where the file states it under a key that the watch knows.
     registry: Option<&'w str>,
+    origins: Origins,
+    /// Whether a chart that may be watched names a source that the text does not declare itself.
+    asks: bool,
 }
 
 impl<'w, 't> Finder<'w, 't> {
@@ -146,13 +160,15 @@ impl<'w, 't> Finder<'w, 't> {
             inner: Vec::new(),
             merged: None,
             registry: fields::stated(tree, watch.registry_keys()),
+            origins: Origins::default(),
+            asks: false,
         }
     }
 
     /// Looks through all documents and returns what is there.
-    fn run(mut self) -> Result<(Vec<Draft>, Vec<Inner>), Unreadable> {
+    fn run(mut self) -> Result<Run, Unreadable> {
         self.look()?;
-        Ok((self.drafts, self.inner))
+        Ok(Run { drafts: self.drafts, inner: self.inner, asks: self.asks })
     }
 
     /// Looks through all documents.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::find;
 use super::missed::{self, Missed};
 use super::site::{Locked, Site};
+use super::sources::{self, Source};
 use super::text::{self, Language, Reader, Search};
 use super::tree::{self, Tree, Unreadable};
 use super::watch::{Watch, fnv1a};
@@ -53,6 +54,24 @@ enum BuiltIn {
     Terraform,
 }
 
+/// What a text was found to hold.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// The sites of watched references, in the order of their bytes.
+    pub sites: Vec<Site>,
+    /// The sources of charts that it declares, for others to know.
+    pub sources: Vec<Source>,
+    /// Whether it holds a chart whose source it does not declare itself, so that its sites depend on what the watch
+    /// [knows](Watch::know).
+    pub asks: bool,
+}
+
+impl From<Vec<Site>> for Scan {
+    fn from(sites: Vec<Site>) -> Self {
+        Self { sites, ..Self::default() }
+    }
+}
+
 /// Which files are read, and how: a set that is built in, and the searches of the user's.
 #[derive(Clone, Debug, Default)]
 pub struct Formats {
@@ -97,21 +116,33 @@ impl Formats {
     /// If the text may hold a watched reference and cannot be read: one broken document spoils the whole text, because
     /// what stands behind the break cannot be proved unchanged after an edit.
     pub fn scan(&self, text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+        self.read(text, format, watch).map(|scan| scan.sites)
+    }
+
+    /// Does as [`scan`](Self::scan), and also tells what the text says of the sources of charts.
+    ///
+    /// # Errors
+    /// As those of [`scan`](Self::scan).
+    pub fn read(&self, text: &[u8], format: Format, watch: &Watch) -> Result<Scan, Unreadable> {
         tree::refuse_utf16(text)?;
         let (built_in, reader) = self.reader(format);
+        let is_tree = matches!(built_in, Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template));
+        let may_declare = is_tree && watch.may_hold_sources(text);
         if !watch.may_hold(text) && !reader.names_watched(watch) {
-            return Ok(Vec::new());
+            let sources = if may_declare { self.sources(text, format) } else { Vec::new() };
+            return Ok(Scan { sources, ..Scan::default() });
         }
-        if !matches!(built_in, Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template)) {
-            return text::sites(text, &reader, watch);
+        if !is_tree {
+            return text::sites(text, &reader, watch).map(Scan::from);
         }
         match Tree::parse(text) {
             Ok(tree) => {
-                let mut sites = find::sites(&tree, watch, reader.read(tree.text)?.findings)?;
+                let sources = if may_declare { find::declared(&tree) } else { Vec::new() };
+                let (mut sites, asks) = find::sites(&tree, watch, reader.read(tree.text)?.findings)?;
                 if built_in == Some(BuiltIn::Json) {
                     sites.iter_mut().filter(|site| site.is_bare()).for_each(|site| site.locked = Some(Locked::Malformed));
                 }
-                Ok(sites)
+                Ok(Scan { sites, sources, asks })
             }
             Err(error) => {
                 let is_text = matches!(error, Unreadable::NotYaml { .. }) && built_in != Some(BuiltIn::Json);
@@ -121,10 +152,18 @@ impl Formats {
                 }
                 match text::sites(text, &Reader { markers, ..reader }, watch)? {
                     sites if sites.is_empty() => Err(error),
-                    sites => Ok(sites),
+                    sites => Ok(sites.into()),
                 }
             }
         }
+    }
+
+    /// Finds the sources of charts that a text declares; what cannot be read declares none.
+    #[must_use]
+    pub fn sources(&self, text: &[u8], format: Format) -> Vec<Source> {
+        let is_tree = matches!(self.reader(format).0, Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template));
+        let tree = if is_tree && sources::may_stand_in(text) { Tree::parse(text).ok() } else { None };
+        tree.as_ref().map(find::declared).unwrap_or_default()
     }
 
     /// Finds what looks like a reference in a text and is not among its sites, in the order of its bytes; 10,000 at most.

@@ -1,6 +1,7 @@
 //! What must hold of every text that a repository may hold, as functions over bytes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::tree::both_agree;
 use super::{Edit, EditError, Format, Formats, Shape, Site, Watch, apply as edit, scan as find};
@@ -21,8 +22,8 @@ pub fn yaml(data: &[u8]) {
 
 /// A text is read the same way each time, or refused with words that can be shown.
 pub fn scan(data: &[u8]) {
-    let watches = [watch(), Watch::everything()];
-    for (format, watch) in formats().into_iter().flat_map(|format| watches.iter().map(move |watch| (format, watch))) {
+    let (watches, formats) = ([watch(), Watch::everything()], Formats::default());
+    for (format, watch) in ways().into_iter().flat_map(|format| watches.iter().map(move |watch| (format, watch))) {
         match find(data, format, watch) {
             Err(error) => {
                 harmless(&error.to_string());
@@ -32,13 +33,15 @@ pub fn scan(data: &[u8]) {
                 let again = find(data, format, watch).unwrap_or_default();
                 assert!(sites.iter().map(told).eq(again.iter().map(told)), "two readings differ");
                 check_sites(data, &sites, watch);
+                let declared = formats.read(data, format, watch).unwrap_or_default().sources;
+                assert_eq!(declared, formats.sources(data, format), "two readings declare other sources");
             }
         }
     }
 }
 
 /// Each way that is built in to read a file.
-fn formats() -> Vec<Format> {
+fn ways() -> Vec<Format> {
     ["a.yaml", "a.yaml.tmpl", "Dockerfile", "a.tf"].into_iter().filter_map(|path| Formats::default().of(path)).collect()
 }
 
@@ -73,7 +76,7 @@ fn check_sites(data: &[u8], sites: &[Site], watch: &Watch) {
 /// # Panics
 /// If that does not hold.
 pub fn apply(data: &[u8]) {
-    for format in formats() {
+    for format in ways() {
         apply_as(data, format);
     }
 }
@@ -156,7 +159,10 @@ fn only_replaced(old: &[u8], new: &[u8], meant: &[(&str, &str)]) -> bool {
 
 fn watch() -> Watch {
     let names = ["ghcr.io/acme/**", "nginx"];
-    Watch::new(&names.iter().filter_map(|name| RepositoryPattern::parse(name).ok()).collect::<Vec<_>>())
+    let mut watch = Watch::new(&names.iter().filter_map(|name| RepositoryPattern::parse(name).ok()).collect::<Vec<_>>());
+    let elsewhere = b"kind: HelmRepository\nmetadata: {name: acme, namespace: flux-system}\nspec: {url: 'oci://ghcr.io/acme/charts'}";
+    watch.know(Arc::new(Formats::default().sources(elsewhere, Format::Yaml).iter().collect()));
+    watch
 }
 
 #[cfg(test)]

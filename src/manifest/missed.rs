@@ -56,8 +56,10 @@ pub enum Why {
     Range,
     /// A chart that comes from a repository over HTTP, not from a registry.
     HttpChart,
-    /// A chart whose repository is an object that is not in the same file.
+    /// A chart whose repository is an object in no file that is looked at.
     SourceElsewhere,
+    /// A chart that may come from several repositories, or from one whose URL is a template.
+    SourceUnclear,
     /// What Flux is to list, not what is to run.
     Listed,
     /// An alias whose anchor was not taken.
@@ -85,6 +87,7 @@ impl Why {
             Self::Range => "range",
             Self::HttpChart => "http-chart",
             Self::SourceElsewhere => "source-elsewhere",
+            Self::SourceUnclear => "source-unclear",
             Self::Listed => "listed",
             Self::Alias => "alias",
             Self::Marker => "marker",
@@ -108,7 +111,8 @@ impl fmt::Display for Why {
             Self::NoTag => "neither a tag nor a digest stands beside this repository",
             Self::Range => "its version is a range, which moves by itself",
             Self::HttpChart => "the chart comes from a repository over HTTP, not from a registry",
-            Self::SourceElsewhere => "the chart's repository is an object that is not in this file",
+            Self::SourceElsewhere => "the chart's HelmRepository is in no file that is looked at",
+            Self::SourceUnclear => "the HelmRepository objects that the chart may mean have different URLs, or one that is a template",
             Self::Listed => "it tells Flux what to list, not what to run",
             Self::Alias => "it is an alias, and its anchor was not taken",
             Self::Marker => "no rule is bound to this Flux marker, nor is a sure reference beside it",

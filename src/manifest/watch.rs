@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 
+use super::sources::{self, Sources};
 use crate::image::{Repository, RepositoryPattern};
 
 /// The repositories to look for.
@@ -17,6 +18,8 @@ pub struct Watch {
     markers: Option<Arc<Markers>>,
     /// Paths under which a file states the registry of its split references.
     registry_keys: Vec<String>,
+    /// The sources of charts that stand in other texts.
+    sources: Arc<Sources>,
     fingerprint: u64,
 }
 
@@ -70,7 +73,20 @@ enum Wanted {
 #[derive(Clone, Debug, Default)]
 struct Patterns {
     ones: HashSet<Repository>,
+    /// The last components of their names.
+    ends: HashSet<Box<str>>,
     others: Vec<RepositoryPattern>,
+}
+
+impl Patterns {
+    fn add(&mut self, repository: &Repository) {
+        self.ends.insert(last_component(repository.name()).into());
+        self.ones.insert(repository.clone());
+    }
+}
+
+fn last_component(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 impl Watch {
@@ -83,13 +99,11 @@ impl Watch {
         let mut sorted = Patterns::default();
         for pattern in patterns {
             match pattern {
-                RepositoryPattern::One(repository) => {
-                    sorted.ones.insert(repository.clone());
-                }
+                RepositoryPattern::One(repository) => sorted.add(repository),
                 RepositoryPattern::Many { .. } => sorted.others.push(pattern.clone()),
             }
         }
-        Self { wanted: Wanted::Some(sorted), screen, markers: None, registry_keys: Vec::new(), fingerprint }
+        Self { screen, fingerprint, ..Self::unscreened(Wanted::Some(sorted)) }
     }
 
     /// Looks for the values, too, that Flux's markers of these policies (`namespace:name`) stand at, whatever they are now.
@@ -99,7 +113,7 @@ impl Watch {
             return self;
         }
         if let Wanted::Some(patterns) = &mut self.wanted {
-            patterns.ones.extend(bound.values().map(|named| named.repository.clone()));
+            bound.values().for_each(|named| patterns.add(&named.repository));
             let ones: Vec<RepositoryPattern> = patterns.ones.iter().cloned().map(RepositoryPattern::One).collect();
             self.screen = screen(ones.iter().chain(&patterns.others).map(RepositoryPattern::literal));
         }
@@ -123,7 +137,7 @@ impl Watch {
     ///   `name` beside `tag` counts only below a key named as above, or with a host; `repo` only below such a key.
     #[must_use]
     pub fn everything() -> Self {
-        Self { wanted: Wanted::Everything, screen: None, markers: None, registry_keys: Vec::new(), fingerprint: 0 }
+        Self::unscreened(Wanted::Everything)
     }
 
     /// Takes the value at any of these dotted paths (`global.imageRegistry`), where a file has one that is not empty, for the
@@ -145,14 +159,50 @@ impl Watch {
 
     /// Looks for whatever would be found if its repository were watched.
     pub(super) fn any() -> Self {
-        Self { wanted: Wanted::Any, screen: None, markers: None, registry_keys: Vec::new(), fingerprint: 0 }
+        Self::unscreened(Wanted::Any)
+    }
+
+    fn unscreened(wanted: Wanted) -> Self {
+        Self { wanted, screen: None, markers: None, registry_keys: Vec::new(), sources: Arc::default(), fingerprint: 0 }
+    }
+
+    /// Takes over the sources of charts that stand in other texts, in the place of those that it knew before; they are no part of
+    /// the [fingerprint](Self::fingerprint).
+    pub fn know(&mut self, sources: Arc<Sources>) {
+        self.sources = sources;
+    }
+
+    /// Returns the sources of charts that it knows.
+    #[must_use]
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// Says whether a repository may be watched that ends with a chart's name, wherever the chart comes from.
+    pub(super) fn may_be_chart(&self, chart: &str) -> bool {
+        match &self.wanted {
+            Wanted::Some(Patterns { ends, others, .. }) => !others.is_empty() || ends.contains(last_component(chart)),
+            Wanted::Any | Wanted::Everything => true,
+        }
+    }
+
+    /// Says whether a text may hold a chart whose repository a pattern covers. Where the repository's URL stands in another
+    /// text, what is searched for need not stand in this one.
+    pub(super) fn may_hold_charts(&self, text: &[u8]) -> bool {
+        matches!(&self.wanted, Wanted::Some(Patterns { others, .. }) if !others.is_empty()) && sources::may_be_named_in(text)
+    }
+
+    /// Says whether a text may declare a source of charts that is of any use.
+    pub(super) fn may_hold_sources(&self, text: &[u8]) -> bool {
+        let wants_some = !matches!(&self.wanted, Wanted::Some(Patterns { ones, others, .. }) if ones.is_empty() && others.is_empty());
+        wants_some && sources::may_stand_in(text)
     }
 
     /// Says whether a text may hold a watched reference; never wrong when it says no, unless a name is written
     /// with escapes in a double-quoted scalar (`"ghcr.io\x2facme/api"`) or split over lines.
     #[must_use]
     pub fn may_hold(&self, text: &[u8]) -> bool {
-        self.may_hold_names(text) || self.may_hold_markers(text)
+        self.may_hold_names(text) || self.may_hold_markers(text) || self.may_hold_charts(text)
     }
 
     /// Says whether a text may hold a bound marker.
@@ -172,7 +222,7 @@ impl Watch {
 
     fn may_hold_names(&self, text: &[u8]) -> bool {
         match (&self.wanted, &self.screen) {
-            (Wanted::Some(Patterns { ones, others }), _) if ones.is_empty() && others.is_empty() => false,
+            (Wanted::Some(Patterns { ones, others, .. }), _) if ones.is_empty() && others.is_empty() => false,
             // The plain search is the faster one, and rules most texts out.
             (_, Some(screen)) => screen.is_match(text) && screen.find_overlapping_iter(text).any(|hit| is_whole(text, hit.end())),
             _ => true,
@@ -183,7 +233,7 @@ impl Watch {
     #[must_use]
     pub fn covers(&self, repository: &Repository) -> bool {
         match &self.wanted {
-            Wanted::Some(Patterns { ones, others }) => {
+            Wanted::Some(Patterns { ones, others, .. }) => {
                 ones.contains(repository) || others.iter().any(|pattern| pattern.matches(repository))
             }
             Wanted::Any | Wanted::Everything => true,

@@ -9,4 +9,5 @@ mod pass;
 mod pushed;
 mod races;
 mod real;
+mod sources;
 mod status;

@@ -11,6 +11,7 @@ mod nested;
 mod properties;
 mod shapes;
 mod slots;
+mod sources;
 mod text;
 
 use tagboat::image::{Digest, RepositoryPattern, Tag};

@@ -188,3 +188,52 @@ fn an_environment_is_told_with_its_rules_and_what_git_keeps_beside_files() {
         .says("2 references to 2 repositories found, 1 of them watched; 1 not taken, 2 files left alone");
     assert!(run.stdout.starts_with("environment prod\n"), "{}", run.stdout);
 }
+
+#[test]
+fn a_chart_whose_source_stands_in_another_file_is_told_and_one_without_a_clear_source_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let source = |name: &str, url: &str| {
+        format!("kind: HelmRepository\nmetadata: {{name: {name}, namespace: flux-system}}\nspec: {{url: '{url}'}}\n")
+    };
+    let release = |name: &str| {
+        format!(
+            "kind: HelmRelease\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  chart:\n    spec:\n      chart: api\n      version: 1.4.1\n      \
+             sourceRef: {{kind: HelmRepository, name: {name}, namespace: flux-system}}\n"
+        )
+    };
+    for name in ["acme", "twice", "http", "none", "capital"] {
+        put(&format!("apps/{name}.yaml"), &release(name));
+    }
+    put("sources/acme.yaml", &source("acme", "oci://ghcr.io/acme/charts"));
+    put("sources/twice.yaml", &source("twice", "oci://ghcr.io/acme/charts"));
+    put("sources/again.yaml", &source("twice", "oci://ghcr.io/acme/other"));
+    put("sources/http.yaml", &source("http", "https://charts.example.com"));
+    put("sources/capital.yaml", &source("capital", "oci://ghcr.io/Acme/charts"));
+
+    let found = lines(&refs(dir.path(), &[".", "--format", "json"]).done().stdout);
+    let found: Vec<_> = found.iter().map(|line| (line["file"].as_str().unwrap(), line["reference"].as_str().unwrap())).collect();
+    assert_eq!(found, [("apps/acme.yaml", "ghcr.io/acme/charts/api:1.4.1")]);
+    let missed = lines(&refs(dir.path(), &[".", "--missed", "--format", "json"]).done().stdout);
+    let missed: Vec<_> = missed.iter().map(|line| (line["file"].as_str().unwrap(), line["why"].as_str().unwrap())).collect();
+    assert_eq!(
+        missed,
+        [
+            ("apps/capital.yaml", "malformed"),
+            ("apps/http.yaml", "http-chart"),
+            ("apps/none.yaml", "source-elsewhere"),
+            ("apps/twice.yaml", "source-unclear"),
+        ]
+    );
+    let reasons = refs(dir.path(), &[".", "--missed"]).done().stdout;
+    assert!(reasons.contains("the chart's HelmRepository is in no file that is looked at"), "{reasons}");
+    assert!(reasons.contains("have different URLs, or one that is a template"), "{reasons}");
+
+    // A file by itself knows no other.
+    let alone = lines(&refs(dir.path(), &["apps/acme.yaml", "--missed", "--format", "json"]).done().stdout);
+    assert_eq!(alone[0]["why"], "source-elsewhere");
+}

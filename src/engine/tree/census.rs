@@ -47,6 +47,16 @@ impl Census {
         self.blobs.insert(content, Known { scanned, places: 0 });
     }
 
+    /// Says whether a blob is known; once a count has ended, whether it stands in the tree.
+    pub(super) fn has(&self, content: &Content) -> bool {
+        self.blobs.contains_key(content)
+    }
+
+    /// Forgets what a blob holds, with its count, so that the counts are to be begun anew.
+    pub(super) fn forget(&mut self, content: &Content) {
+        self.blobs.remove(content);
+    }
+
     /// Forgets the counts, not what blobs hold.
     pub(super) fn begin(&mut self) {
         self.blobs.values_mut().for_each(|known| known.places = 0);

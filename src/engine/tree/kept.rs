@@ -3,10 +3,14 @@
 //! It is a cache: without it everything is scanned anew. Lines of JSON, the first with the key of what was looked for and
 //! by which scanner, the last with a checksum over all others. What is not of our key, is cut short, or was touched is not
 //! used at all; a single line that no scan could have made is left out. And no site is edited before its text was scanned again.
+//!
+//! Blobs that declare sources of charts are not kept: they are few, and what is taken from them for other files always comes from the
+//! texts themselves. Which sources the charts were found with is kept, to tell whether these are still the tree's.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::ops::Not;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,14 +20,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::census::Census;
 use super::scanned::{Content, Scanned};
+use super::sources::Sayings;
 use super::{LARGEST_FILE, SkipReason};
 use crate::engine::edges::Edge;
 use crate::environment::BlobId;
 use crate::error::chain;
-use crate::manifest::{Format, Formats, SCANNER, SavedSite, Watch};
+use crate::manifest::{Format, Formats, SCANNER, SavedSite, Sources, Watch};
 
 /// The version of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// What does not fit is scanned anew after a restart.
 const LARGEST: u64 = 64 << 20;
 /// As is what makes a longer line.
@@ -37,11 +42,47 @@ const WORTH_A_WRITE: usize = 8;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Line {
-    Key { version: u32, key: String },
-    Nothing { format: Format, blobs: Vec<String> },
-    Skipped { format: Format, blob: String, reason: SkipReason },
-    Sites { format: Format, blob: String, sites: Vec<SavedSite> },
+    Key {
+        version: u32,
+        key: String,
+    },
+    Sources(Sources),
+    Nothing {
+        format: Format,
+        blobs: Vec<String>,
+        #[serde(default, skip_serializing_if = "Not::not")]
+        asks: bool,
+    },
+    Skipped {
+        format: Format,
+        blob: String,
+        reason: SkipReason,
+    },
+    Sites {
+        format: Format,
+        blob: String,
+        sites: Vec<SavedSite>,
+        #[serde(default, skip_serializing_if = "Not::not")]
+        asks: bool,
+    },
     Sum(String),
+}
+
+/// What an earlier process knew.
+#[derive(Default)]
+pub(super) struct Restored {
+    pub(super) scanned: Vec<(Content, Scanned)>,
+    /// The blobs that depend on sources of charts in others.
+    pub(super) asking: Vec<Content>,
+    /// The sources that these were scanned with.
+    pub(super) sources: Sources,
+}
+
+impl Restored {
+    fn add(&mut self, content: Content, scanned: Scanned, asks: bool) {
+        self.scanned.push((content, scanned));
+        self.asking.extend(asks.then_some(content));
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -77,27 +118,27 @@ impl Kept {
     }
 
     /// Returns what an earlier process knew, the first time; then nothing.
-    pub(super) fn load(&mut self, watch: &Watch) -> Vec<(Content, Scanned)> {
+    pub(super) fn load(&mut self, watch: &Watch) -> Option<Restored> {
         if std::mem::replace(&mut self.is_loaded, true) {
-            return Vec::new();
+            return None;
         }
         let file = self.file.display();
         match self.read(watch) {
-            Ok(scanned) => return scanned,
+            Ok(restored) => return Some(restored),
             Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(reason @ Unusable::Foreign) => tracing::debug!(%file, %reason, "the kept scans are not used"),
             Err(error) => tracing::warn!(%file, reason = %chain(&error), "the kept scans cannot be used; all files are scanned anew"),
         }
-        Vec::new()
+        None
     }
 
-    fn read(&self, watch: &Watch) -> Result<Vec<(Content, Scanned)>, Unusable> {
+    fn read(&self, watch: &Watch) -> Result<Restored, Unusable> {
         let file = File::open(&self.file)?;
         if file.metadata()?.len() > LARGEST {
             return Err(Unusable::TooLarge);
         }
         let mut file = BufReader::new(file.take(LARGEST));
-        let (mut hash, mut bytes, mut scanned) = (Sha256::new(), Vec::new(), Vec::new());
+        let (mut hash, mut bytes, mut restored) = (Sha256::new(), Vec::new(), Restored::default());
         for number in 0.. {
             bytes.clear();
             (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
@@ -107,9 +148,9 @@ impl Kept {
                 Line::Key { .. } if number == 0 => return Err(Unusable::Foreign),
                 Line::Sum(sum) if number > 0 => {
                     let is_last = file.fill_buf()?.is_empty() && bytes.ends_with(b"\n");
-                    return if is_last && sum == hex(&hash.finalize()) { Ok(scanned) } else { Err(Unusable::Damaged) };
+                    return if is_last && sum == hex(&hash.finalize()) { Ok(restored) } else { Err(Unusable::Damaged) };
                 }
-                line if number > 0 => line.restore(watch, &mut scanned),
+                line if number > 0 => line.restore(watch, &mut restored),
                 _ => return Err(Unusable::Damaged),
             }
             hash.update(&bytes);
@@ -119,12 +160,12 @@ impl Kept {
 
     /// Notes that `new` blobs were scanned, and writes the file if that is worth it: so all writes together cost no more than
     /// some times what was scanned.
-    pub(super) fn save(&mut self, new: usize, census: &Census) {
+    pub(super) fn save(&mut self, new: usize, census: &Census, sayings: &Sayings, sources: &Sources) {
         self.unsaved = self.unsaved.saturating_add(new);
         if self.unsaved == 0 || self.unsaved.saturating_mul(WORTH_A_WRITE) < census.len() {
             return;
         }
-        let (written, file, now) = (self.write(census), self.file.display(), Instant::now());
+        let (written, file, now) = (self.write(census, sayings, sources), self.file.display(), Instant::now());
         match written {
             Ok(()) => {
                 self.unsaved = 0;
@@ -140,28 +181,29 @@ impl Kept {
     }
 
     /// Replaces the file as a whole.
-    fn write(&self, census: &Census) -> io::Result<()> {
+    fn write(&self, census: &Census, sayings: &Sayings, sources: &Sources) -> io::Result<()> {
         let dir = self.file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(dir)?;
         let mut file = tempfile::Builder::new().prefix(".tmp").tempfile_in(dir)?;
         let mut sealed = Sealed { file: BufWriter::new(file.as_file_mut()), hash: Sha256::new(), left: LARGEST - LONGEST_LINE };
         sealed.line(&Line::Key { version: VERSION, key: self.key.clone() })?;
-        let mut nothing: Vec<(Format, Vec<String>)> = Vec::new();
-        for ((blob, format), scanned) in census.iter() {
-            let (blob, format) = (blob.to_string(), *format);
+        sealed.line(&Line::Sources(sources.clone()))?;
+        let mut nothing: Vec<((Format, bool), Vec<String>)> = Vec::new();
+        for (content, scanned) in census.iter().filter(|(content, _)| !sayings.declares(content)) {
+            let (blob, format, asks) = (content.0.to_string(), content.1, sayings.asks(content));
             match scanned {
-                Scanned::Nothing => match nothing.iter_mut().find(|(other, blobs)| *other == format && blobs.len() < A_LINE) {
+                Scanned::Nothing => match nothing.iter_mut().find(|(other, blobs)| *other == (format, asks) && blobs.len() < A_LINE) {
                     Some((_, blobs)) => blobs.push(blob),
-                    None => nothing.push((format, vec![blob])),
+                    None => nothing.push(((format, asks), vec![blob])),
                 },
                 Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
                 Scanned::Sites(sites) => {
-                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect() })?;
+                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect(), asks })?;
                 }
             }
         }
-        for (format, blobs) in nothing {
-            sealed.line(&Line::Nothing { format, blobs })?;
+        for ((format, asks), blobs) in nothing {
+            sealed.line(&Line::Nothing { format, blobs, asks })?;
         }
         sealed.close()?;
         file.persist(&self.file).map_err(|error| error.error)?;
@@ -178,11 +220,12 @@ impl Kept {
 
 impl Line {
     /// Adds what the line tells, as far as a scan could have found it.
-    fn restore(self, watch: &Watch, scanned: &mut Vec<(Content, Scanned)>) {
+    fn restore(self, watch: &Watch, restored: &mut Restored) {
         match self {
             Self::Key { .. } | Self::Sum(_) => {}
-            Self::Nothing { format, blobs } => {
-                scanned.extend(blobs.iter().filter_map(|blob| Some(((BlobId::parse(blob)?, format), Scanned::Nothing))));
+            Self::Sources(sources) => restored.sources = sources,
+            Self::Nothing { format, blobs, asks } => {
+                blobs.iter().filter_map(|blob| BlobId::parse(blob)).for_each(|blob| restored.add((blob, format), Scanned::Nothing, asks));
             }
             Self::Skipped { format, blob, reason } => {
                 let is_sound = match &reason {
@@ -196,13 +239,15 @@ impl Line {
                     | SkipReason::Unopened(_)
                     | SkipReason::Odd => false,
                 };
-                let blob = BlobId::parse(&blob).filter(|_| is_sound);
-                scanned.extend(blob.map(|blob| ((blob, format), Scanned::Skipped(reason))));
+                if let Some(blob) = BlobId::parse(&blob).filter(|_| is_sound) {
+                    restored.add((blob, format), Scanned::Skipped(reason), false);
+                }
             }
-            Self::Sites { format, blob, sites } => {
+            Self::Sites { format, blob, sites, asks } => {
                 let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
-                let sites = sites.filter(|sites| !sites.is_empty());
-                scanned.extend(BlobId::parse(&blob).zip(sites).map(|(blob, sites)| ((blob, format), Scanned::Sites(sites))));
+                if let Some((blob, sites)) = BlobId::parse(&blob).zip(sites.filter(|sites| !sites.is_empty())) {
+                    restored.add((blob, format), Scanned::Sites(sites), asks);
+                }
             }
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::SkipReason;
+use super::sources::Told;
 use crate::environment::BlobId;
-use crate::manifest::{Format, Formats, Locked, Site, Watch};
+use crate::manifest::{Format, Formats, Locked, Scan, Site, Watch};
 
 /// A content and how it is read.
 pub(super) type Content = (BlobId, Format);
@@ -18,14 +19,16 @@ pub(super) enum Scanned {
 }
 
 impl Scanned {
-    pub(super) fn of(text: &[u8], formats: &Formats, format: Format, watch: &Watch) -> Self {
+    /// Scans a text; tells as well what it says of the sources of charts.
+    pub(super) fn of(text: &[u8], formats: &Formats, format: Format, watch: &Watch) -> (Self, Told) {
         if is_lfs_pointer(text) {
-            return Self::Skipped(SkipReason::LfsPointer);
+            return (Self::Skipped(SkipReason::LfsPointer), Told::default());
         }
-        match formats.scan(text, format, watch) {
-            Ok(sites) if sites.is_empty() => Self::Nothing,
-            Ok(sites) => Self::Sites(sites.into()),
-            Err(reason) => Self::Skipped(reason.into()),
+        match formats.read(text, format, watch) {
+            Ok(Scan { sites, sources, asks }) => {
+                (if sites.is_empty() { Self::Nothing } else { Self::Sites(sites.into()) }, Told { sources, asks })
+            }
+            Err(reason) => (Self::Skipped(reason.into()), Told::default()),
         }
     }
 

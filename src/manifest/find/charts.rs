@@ -5,6 +5,7 @@
 //! whatever else has a URL and a version side by side. A version that is a range moves by itself and is left alone.
 
 use super::super::site::Shape;
+use super::super::sources::Address;
 use super::super::tree::{Kind, Tree};
 use super::Finder;
 use super::fields::{Field, Fields};
@@ -16,7 +17,7 @@ use super::trail::Step;
 const URLS: [&str; 4] = ["repoURL", "repository", "repo", "url"];
 /// The keys under which a chart's version stands.
 const VERSIONS: [&str; 2] = ["targetRevision", "version"];
-/// How many objects or entries are searched for the repository that a chart names.
+/// How many entries are searched for what a chart names.
 const MAX_SEARCHED: usize = 1_000;
 
 /// Where an artifact's tag and digest stand.
@@ -36,7 +37,9 @@ impl<'w> Finder<'w, '_> {
         let (mut may_be, mut hit) = (false, false);
         for (key, value) in tree.entries(mapping) {
             may_be |= tree.text_of(key).is_some_and(|key| key == "chart" || URLS.contains(&key));
-            hit |= matches!(tree.kind(value), Kind::Alias(_)) || self.is_hit(value);
+            // The name of a chart need not be all of what is searched for.
+            let is_source = tree.text_of(key) == Some("sourceRef");
+            hit |= is_source || matches!(tree.kind(value), Kind::Alias(_)) || self.is_hit(value);
         }
         if !may_be || !hit {
             return;
@@ -52,7 +55,7 @@ impl<'w> Finder<'w, '_> {
     }
 
     /// Reads a mapping as an artifact.
-    fn artifact(&self, fields: &Fields<'w>) -> Option<Artifact<'w>> {
+    fn artifact(&mut self, fields: &Fields<'w>) -> Option<Artifact<'w>> {
         let tree = self.tree;
         let text_of = |name: &str| fields.get(name).and_then(|field| tree.text_of(field.value)).filter(|text| !text.is_empty());
         let chart = text_of("chart");
@@ -75,7 +78,7 @@ impl<'w> Finder<'w, '_> {
                 of_chart(join(base, text_of("name")?))
             }
             (None, Some(_), Some(base)) => self.plain_artifact(fields, base),
-            (Some(chart), None, None) => of_chart(self.named_repository(fields, chart)?),
+            (Some(chart), None, None) if version().is_some() => of_chart(self.named_repository(fields, chart)?),
             _ => None,
         }
     }
@@ -102,43 +105,30 @@ impl<'w> Finder<'w, '_> {
         Some(Artifact { written, is_chart: false, tag, digest })
     }
 
-    /// Finds the registry of a chart that names its repository, if it stands in the same file: a Flux `HelmRepository`, or
-    /// one of Helmfile's `repositories`.
-    fn named_repository(&self, fields: &Fields<'w>, chart: &str) -> Option<String> {
+    /// Finds the repository of a chart that names where it comes from: a Flux `HelmRepository`, or one of Helmfile's
+    /// `repositories` in the same file.
+    fn named_repository(&mut self, fields: &Fields<'w>, chart: &str) -> Option<String> {
         let tree = self.tree;
         if let Some(source) = fields.get("sourceRef") {
-            let entry = |name: &str| entry(tree, tree.resolve(source.value), name);
-            if entry("kind") != Some("HelmRepository") {
-                return None;
-            }
-            let namespace = entry("namespace").or_else(|| self.trail.namespace());
-            return Some(join(&helm_repository(tree, entry("name")?, namespace)?, chart));
+            let origin = self.origins.find(tree, self.watch, &self.trail, source.value)?;
+            self.asks |= origin.is_elsewhere && self.watch.may_be_chart(chart);
+            return match origin.address? {
+                Address::Registry(base) => Some(join(&base, chart)),
+                Address::Http | Address::Unclear => None,
+            };
         }
         let (alias, name) = chart.split_once('/')?;
         Some(join(&helmfile_repository(tree, self.trail.root(), alias)?, name))
     }
 }
 
-fn join(base: &str, name: &str) -> String {
+pub(super) fn join(base: &str, name: &str) -> String {
     format!("{}/{name}", base.trim_end_matches('/'))
 }
 
 /// Says whether a version is one, and no range: `1.4.1`, `v1.4.1-rc.1+build`.
 pub(super) fn is_exact(version: &str) -> bool {
     semver::Version::parse(version.strip_prefix('v').unwrap_or(version)).is_ok()
-}
-
-/// Finds the URL of an OCI `HelmRepository` among the objects of a file, without its scheme.
-fn helm_repository(tree: &Tree<'_>, name: &str, namespace: Option<&str>) -> Option<String> {
-    tree.documents.iter().take(MAX_SEARCHED).find_map(|document| {
-        let metadata = value(tree, document.root, "metadata")?;
-        let same = |own: Option<&str>| own.is_none() || namespace.is_none() || own == namespace;
-        let found = entry(tree, document.root, "kind") == Some("HelmRepository")
-            && entry(tree, metadata, "name") == Some(name)
-            && same(entry(tree, metadata, "namespace"));
-        let url = entry(tree, value(tree, document.root, "spec").filter(|_| found)?, "url")?;
-        url.strip_prefix("oci://").map(str::to_owned)
-    })
 }
 
 /// Finds the URL of one of Helmfile's `repositories` that is a registry, without its scheme.

@@ -18,6 +18,7 @@ use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
 use super::nested::MAX_LAYERS;
 use super::scalar::{has_host, names_image};
+use super::sources::Origins;
 use super::trail::{Step, Trail};
 use super::{MAX_MERGES, is_sops};
 use crate::image::Reference;
@@ -50,13 +51,15 @@ struct Near<'w, 't> {
     judged: HashSet<usize>,
     /// The anchored scalars that were taken.
     anchored: HashSet<usize>,
+    origins: Origins,
     misses: Vec<Miss>,
 }
 
 impl<'w, 't> Near<'w, 't> {
     fn new(tree: &'w Tree<'t>, watch: &'w Watch, taken: &'w HashSet<&'w str>) -> Self {
         let (judged, anchored) = (HashSet::new(), HashSet::new());
-        Self { tree, watch, taken, trail: Trail::new(tree), merges: MAX_MERGES, judged, anchored, misses: Vec::new() }
+        let origins = Origins::default();
+        Self { tree, watch, taken, trail: Trail::new(tree), merges: MAX_MERGES, judged, anchored, origins, misses: Vec::new() }
     }
 
     fn run(mut self) -> Vec<Miss> {

@@ -23,11 +23,12 @@ use super::{Finder, Findings, Inner, MAX_TEXTS, shared};
 pub(super) const MAX_LAYERS: usize = 4;
 
 impl Finder<'_, '_> {
-    /// Looks through a scalar of several lines, if the byte search found a watched name there.
+    /// Looks through a scalar of several lines, if the byte search found a watched name there or a chart may stand in it.
     pub(super) fn nested(&mut self, node: usize) {
         let tree = self.tree;
         let Some((value, style)) = tree.any_scalar(node) else { return };
-        if !value.contains([':', '@']) || !self.is_hit(node) || holds_json(value) {
+        let may_hold = || self.is_hit(node) || self.watch.may_hold_charts(value.as_bytes());
+        if !value.contains([':', '@']) || !may_hold() || holds_json(value) {
             return;
         }
         let is_read = self.trail.layer() < MAX_LAYERS && self.yaml(node, value, style);
@@ -68,11 +69,12 @@ impl Finder<'_, '_> {
         finder.look()?;
         (self.merges, self.texts, self.elsewhere) =
             (finder.merges, finder.texts, finder.elsewhere + finder.drafts.len() - self.drafts.len());
-        let Finder { mut drafts, inner: deeper, .. } = finder;
+        let Finder { mut drafts, inner: deeper, asks, .. } = finder;
+        self.asks |= asks;
         if drafts.is_empty() && deeper.is_empty() {
             return Ok(None);
         }
-        shared::lock(inner, &mut drafts)?;
+        self.asks |= shared::lock(inner, self.watch, &mut drafts)?;
         Ok(Some(Findings::of(inner, drafts, deeper)))
     }
 

@@ -4,15 +4,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::site::{Locked, NoDigest, Slot};
 use super::super::tree::{Kind, Tree, Unreadable};
 use super::super::watch::Watch;
-use super::{Draft, Finder};
+use super::{Draft, Finder, Run};
 use crate::image::Repository;
 
-/// Locks the drafts that share a slot with another repository.
-pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadable> {
+/// Locks the drafts that share a slot with another repository; says whether that depends on sources of charts in other texts.
+pub(super) fn lock(tree: &Tree<'_>, watch: &Watch, drafts: &mut [Draft]) -> Result<bool, Unreadable> {
     let anchored = anchored(tree);
     let is_anchored = |slot: &Slot| {
         let Some(node) = slot.scalar().map(|scalar| scalar.node) else { return false };
@@ -20,13 +21,14 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
         anchored.get(next).is_some_and(|nodes| nodes.contains(&node))
     };
     if !drafts.iter().flat_map(Draft::slots).any(is_anchored) {
-        return Ok(());
+        return Ok(false);
     }
     // Only split forms reach their tag through an alias; those of all repositories are looked for.
-    let any = Watch::any();
+    let mut any = Watch::any();
+    any.know(Arc::clone(watch.sources()));
     let mut finder = Finder::new(tree, &any);
     finder.only_pairs = true;
-    let (others, _) = finder.run()?;
+    let Run { drafts: others, asks, .. } = finder.run()?;
     // Where this watch reads a place as another repository than the one that is watched there, the latter counts.
     let watched: HashMap<&str, &Repository> = drafts.iter().map(|draft| (draft.path.as_str(), &draft.repository)).collect();
     let mut users: BTreeMap<usize, Vec<Repository>> = BTreeMap::new();
@@ -53,7 +55,7 @@ pub(super) fn lock(tree: &Tree<'_>, drafts: &mut [Draft]) -> Result<(), Unreadab
             draft.locked.get_or_insert(Locked::Shared { with });
         }
     }
-    Ok(())
+    Ok(asks)
 }
 
 /// Returns the nodes that an alias leads to, with all below them, as ranges in order that do not overlap.

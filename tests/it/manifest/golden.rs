@@ -6,7 +6,7 @@ use std::path::Path;
 
 use std::sync::Arc;
 use tagboat::image::{Digest, Repository, RepositoryPattern, Tag};
-use tagboat::manifest::{Edit, Format, Formats, Named, Search, Site, Watch, apply};
+use tagboat::manifest::{Edit, Format, Formats, Named, Search, Site, Source, Sources, Watch, apply};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,9 +90,13 @@ fn check(case: &Path) {
     let formats = Formats::new(searches);
     let (before, after) = (files(&case.join("in")), files(&case.join("out")));
     assert!(before.keys().eq(after.keys()), "{}: in and out hold other files", case.display());
+    let declared = |(name, text): (&String, &Vec<u8>)| formats.of(name).map(|format| formats.sources(text, format)).unwrap_or_default();
+    let sources: Vec<Source> = before.iter().flat_map(declared).collect();
+    let sources: Arc<Sources> = Arc::new(sources.iter().collect());
     for (name, text) in &before {
         let shown = format!("{}/{name}", case.display());
-        let watch = Watch::new(&patterns).with_markers(markers.clone());
+        let mut watch = Watch::new(&patterns).with_markers(markers.clone());
+        watch.know(Arc::clone(&sources));
         let format = formats.of(name).unwrap_or_else(|| panic!("{shown} is not read"));
         let how = (&formats, format);
         let new = edit(text, how, &watch, &wanted, &shown);

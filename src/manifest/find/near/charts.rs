@@ -1,18 +1,21 @@
 //! Charts and artifacts that do not come from a registry, or whose version moves by itself.
 
 use super::super::super::missed::Why;
-use super::super::charts::{entry, is_exact, value};
+use super::super::super::sources::{Address, KIND};
+use super::super::charts::{entry, is_exact, join};
 use super::super::fields::{Field, Fields};
 use super::Near;
 use super::text::is_template;
-
-/// How many objects are searched for the repository of a chart.
-const MAX_SEARCHED: usize = 1_000;
+use crate::image::Repository;
 
 impl<'w> Near<'w, '_> {
     /// Looks at a mapping as a chart or an artifact.
     pub(super) fn chart(&mut self, fields: &Fields<'w>) {
         let tree = self.tree;
+        // Its URL is the beginning of the repositories of all its charts.
+        if self.trail.kind() == Some(KIND) {
+            return;
+        }
         let filled = |field: &&Field<'w>| tree.text_of(field.value).is_some_and(|text| !text.is_empty());
         let own = |name: &str| fields.own(name).filter(filled);
         let url = ["repoURL", "repository", "repo", "url"].into_iter().find_map(own);
@@ -74,22 +77,16 @@ impl<'w> Near<'w, '_> {
     }
 
     /// Says why the source that a Flux chart names cannot be followed, if so. Charts in Git have no version there.
-    fn source(&self, fields: &Fields<'w>) -> Option<Why> {
-        let tree = self.tree;
-        let source = tree.resolve(fields.own("sourceRef")?.value);
-        if entry(tree, source, "kind") != Some("HelmRepository") {
-            return None;
-        }
-        let name = entry(tree, source, "name")?;
-        let found = tree.documents.iter().take(MAX_SEARCHED).find_map(|document| {
-            let root = document.root;
-            let is_it =
-                entry(tree, root, "kind") == Some("HelmRepository") && entry(tree, value(tree, root, "metadata")?, "name") == Some(name);
-            entry(tree, value(tree, root, "spec").filter(|_| is_it)?, "url")
-        });
-        match found {
+    fn source(&mut self, fields: &Fields<'w>) -> Option<Why> {
+        let origin = self.origins.find(self.tree, self.watch, &self.trail, fields.own("sourceRef")?.value)?;
+        match origin.address {
             None => Some(Why::SourceElsewhere),
-            Some(url) => (!url.starts_with("oci://")).then_some(Why::HttpChart),
+            Some(Address::Http) => Some(Why::HttpChart),
+            Some(Address::Unclear) => Some(Why::SourceUnclear),
+            Some(Address::Registry(base)) => {
+                let chart = join(&base, self.text(fields.own("chart")?));
+                Repository::parse(&chart).err().map(|error| Why::Malformed(error.reason))
+            }
         }
     }
 
