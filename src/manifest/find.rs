@@ -29,7 +29,7 @@ use granit_parser::ScalarStyle;
 use locate::Part;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
-pub(super) use scalar::{has_host, names_image};
+pub(super) use scalar::{has_host, is_lone_digest, names_image};
 use trail::{Step, Trail};
 
 use super::layer::{Evidence, Host, Layer};

@@ -62,6 +62,8 @@ pub enum Why {
     Listed,
     /// An alias whose anchor was not taken.
     Alias,
+    /// It is the key of a mapping, not a value.
+    Key,
     /// A Flux marker that no rule is bound to, with nothing beside it that was taken.
     Marker,
     /// It was found otherwise than as a value of YAML: by a regular expression of the user's, in a Dockerfile or in Terraform.
@@ -87,6 +89,7 @@ impl Why {
             Self::SourceElsewhere => "source-elsewhere",
             Self::Listed => "listed",
             Self::Alias => "alias",
+            Self::Key => "key",
             Self::Marker => "marker",
             Self::Searched(MissReason::Variable) => "template",
             Self::Searched(_) => "malformed",
@@ -111,6 +114,7 @@ impl fmt::Display for Why {
             Self::SourceElsewhere => "the chart's repository is an object that is not in this file",
             Self::Listed => "it tells Flux what to list, not what to run",
             Self::Alias => "it is an alias, and its anchor was not taken",
+            Self::Key => "it is a key, not a value, and keys are left alone",
             Self::Marker => "no rule is bound to this Flux marker, nor is a sure reference beside it",
             Self::Searched(reason) => return reason.fmt(f),
         })
