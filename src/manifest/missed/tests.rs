@@ -95,6 +95,7 @@ fn each_reason_is_given_with_its_place() {
 #[test]
 fn what_was_taken_or_is_nothing_of_the_kind_is_not_told() {
     for text in [
+        "name: x\nversion: 1.0.0\nrepository: https://example.com/x",
         "image: nginx:1.25",
         "image: nginx",
         "repository: acme/api\ntag: '{{ .tag }}'",
