@@ -30,7 +30,7 @@ use granit_parser::ScalarStyle;
 use locate::Part;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
-pub(super) use scalar::{has_host, names_image};
+pub(super) use scalar::{has_host, is_lone_digest, names_image};
 use sources::Origins;
 pub(super) use sources::declared;
 use trail::{Step, Trail};

@@ -64,6 +64,8 @@ pub enum Why {
     Listed,
     /// An alias whose anchor was not taken.
     Alias,
+    /// It is the key of a mapping, not a value.
+    Key,
     /// A Flux marker that no rule is bound to, with nothing beside it that was taken.
     Marker,
     /// It was found otherwise than as a value of YAML: by a regular expression of the user's, in a Dockerfile or in Terraform.
@@ -90,6 +92,7 @@ impl Why {
             Self::SourceUnclear => "source-unclear",
             Self::Listed => "listed",
             Self::Alias => "alias",
+            Self::Key => "key",
             Self::Marker => "marker",
             Self::Searched(MissReason::Variable) => "template",
             Self::Searched(_) => "malformed",
@@ -115,6 +118,7 @@ impl fmt::Display for Why {
             Self::SourceUnclear => "the HelmRepository objects that the chart may mean have different URLs, or one that is a template",
             Self::Listed => "it tells Flux what to list, not what to run",
             Self::Alias => "it is an alias, and its anchor was not taken",
+            Self::Key => "it is a key, not a value, and keys are left alone",
             Self::Marker => "no rule is bound to this Flux marker, nor is a sure reference beside it",
             Self::Searched(reason) => return reason.fmt(f),
         })

@@ -27,9 +27,10 @@ impl Finder<'_, '_> {
         Some(Reading { shape: Shape::Scalar, written, repository, tag: None, digest: None, free: Free::default(), locked, at })
     }
 
-    /// Says whether a value is a repository for sure; `images` lists pictures, too.
+    /// Says whether a value is a repository for sure: `images` lists pictures, too, and a word under `vmImage` may be any word.
     fn is_sure(&self, value: &str) -> bool {
-        let is_plural = || self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
-        !self.watch.is_everything() || has_host(value) || !is_plural()
+        let key = || self.trail.nearest_key().unwrap_or_default();
+        let is_named = || self.trail.is_image_volume() || key().eq_ignore_ascii_case("image");
+        !self.watch.is_everything() || has_host(value) || is_named() || value.contains('/') && !key().ends_with(['s', 'S'])
     }
 }

@@ -7,7 +7,7 @@ use super::scalar::names_image;
 pub(super) enum Role {
     Tag,
     Digest,
-    /// A tag under the name `version`, which much else has too: counts only below a key that names an image.
+    /// A tag under the name `version`, which much else has too: counts only below a key that names an image, or as `imageVersion`.
     Version,
 }
 
@@ -53,10 +53,11 @@ impl<'a> Name<'a> {
             "version" => camel("", Role::Version),
             "TAG" => Some(("", Case::Screaming, Role::Tag)),
             "DIGEST" => Some(("", Case::Screaming, Role::Digest)),
-            _ => match word.strip_suffix("Tag") {
-                Some(stem) => camel(stem, Role::Tag),
-                None => word.strip_suffix("Digest").map_or_else(|| underscored(word), |stem| camel(stem, Role::Digest)),
-            },
+            _ => {
+                let ends = |ending, role| camel(word.strip_suffix(ending)?, role);
+                let version = || ends("Version", Role::Version).filter(|(stem, ..)| names_image(stem));
+                ends("Tag", Role::Tag).or_else(|| ends("Digest", Role::Digest)).or_else(version).or_else(|| underscored(word))
+            }
         }?;
         Some(Self { prefix, stem, case, role })
     }
@@ -106,11 +107,13 @@ impl<'a> Name<'a> {
 
 /// Takes `image_tag` and the like apart; other words than those for images have underscores too often to count.
 fn underscored(word: &str) -> Option<(&str, Case, Role)> {
-    const ENDINGS: [(&str, Case, Role); 4] = [
+    const ENDINGS: [(&str, Case, Role); 6] = [
         ("_tag", Case::Snake, Role::Tag),
         ("_TAG", Case::Screaming, Role::Tag),
         ("_digest", Case::Snake, Role::Digest),
         ("_DIGEST", Case::Screaming, Role::Digest),
+        ("_version", Case::Snake, Role::Version),
+        ("_VERSION", Case::Screaming, Role::Version),
     ];
     let mut found = ENDINGS.iter().filter_map(|&(ending, case, role)| Some((word.strip_suffix(ending)?, case, role)));
     found.next().filter(|(stem, ..)| names_image(stem))
@@ -132,7 +135,9 @@ mod tests {
         assert_eq!(repositories("api_image_tag"), ["api_image_repository", "api_image", "api_image_repo", "api_image_name"]);
         assert_eq!(repositories("IMAGE_DIGEST"), ["IMAGE_REPOSITORY", "IMAGE", "REPOSITORY", "IMAGE_REPO", "IMAGE_NAME"]);
         assert_eq!(repositories("TAG"), ["REPOSITORY", "IMAGE", "REPO", "NAME"]);
-        for other in ["tags", "git_tag", "_tag", "GIT_TAG", "image_Tags", "", "staging"] {
+        assert_eq!(repositories("image_version"), ["image_repository", "image", "repository", "image_repo", "image_name"]);
+        assert_eq!(repositories("apiImageVersion"), ["apiImageRepository", "apiImage", "apiImageRepo", "apiImageName"]);
+        for other in ["apiVersion", "go_version", "tags", "git_tag", "_tag", "GIT_TAG", "image_Tags", "", "staging"] {
             assert!(repositories(other).is_empty(), "{other}");
         }
     }

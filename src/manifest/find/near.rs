@@ -16,8 +16,8 @@ use super::super::missed::{MOST, Why};
 use super::super::quote;
 use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
-use super::nested::MAX_LAYERS;
-use super::scalar::{has_host, names_image};
+use super::nested::{MAX_LAYERS, holds_json};
+use super::scalar::{has_host, is_lone_digest, is_pinned_tag, names_image};
 use super::sources::Origins;
 use super::trail::{Step, Trail};
 use super::{MAX_MERGES, is_sops};
@@ -84,6 +84,7 @@ impl<'w, 't> Near<'w, 't> {
             Kind::Mapping { .. } => {
                 self.mapping(node);
                 for (key, value) in tree.entries(node) {
+                    self.key(key);
                     self.trail.push(Step::Entry { mapping: node, key });
                     self.walk(value);
                     self.trail.pop();
@@ -121,6 +122,14 @@ impl<'w, 't> Near<'w, 't> {
         self.trail.nearest_key().is_some_and(names_image) || self.trail.is_image_volume()
     }
 
+    /// Looks at a key, as the features of a development container stand in.
+    fn key(&mut self, key: usize) {
+        let text = self.tree.text_of(key).unwrap_or_default();
+        if text.contains([':', '@']) && has_host(text) && is_reference(text) {
+            self.report(key, 0, text, Why::Key);
+        }
+    }
+
     /// Looks at a plain or quoted scalar.
     fn scalar(&mut self, node: usize) {
         let Some((value, style)) = self.tree.scalar(node) else { return };
@@ -134,7 +143,10 @@ impl<'w, 't> Near<'w, 't> {
         }
         let why = if self.is_named() { self.named(value) } else { self.unnamed(value) };
         match why {
-            Some(Why::Json) => self.report(node, 0, quoted(value, self.watch), Why::Json),
+            Some(Why::Json) => {
+                let shown = quoted(value, self.watch).next().map_or("{…}", |(_, text)| text);
+                self.report(node, 0, shown, Why::Json);
+            }
             Some(why) => self.report(node, 0, value, why),
             None => self.within(node, value),
         }
@@ -142,27 +154,28 @@ impl<'w, 't> Near<'w, 't> {
 
     /// Judges the value of a key that names an image.
     fn named(&self, value: &str) -> Option<Why> {
+        // `images` lists pictures, too.
+        let is_plural = || self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
         match Reference::parse(value) {
             Ok(_) if self.trail.kind() == Some("ImageRepository") => Some(Why::Listed),
-            Ok(_) => None,
+            Ok(_) if is_lone_digest(value) => Some(Why::NoRepository),
+            Ok(reference) => (is_bare(&reference) && !is_plural()).then_some(Why::Unsure),
             Err(_) if is_template(value) => Some(Why::Template),
             Err(_) if value.contains("://") => Some(Why::Url),
             Err(_) if is_json(value) => Some(Why::Json),
             // Its words are looked at one by one.
             Err(_) if value.contains('=') || value.contains(char::is_whitespace) => None,
-            // `images` lists pictures, too.
-            Err(error) => {
-                let is_plural = self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
-                (!is_plural || has_host(value)).then_some(Why::Malformed(error.reason))
-            }
+            Err(error) => (!is_plural() || has_host(value)).then_some(Why::Malformed(error.reason)),
         }
     }
 
     /// Judges the value of any other key as a whole.
     fn unnamed(&self, value: &str) -> Option<Why> {
         if let Ok(reference) = Reference::parse(value) {
-            let bare = reference.tag().is_none() && reference.digest().is_none();
-            if bare {
+            if is_pinned_tag(self.trail.nearest_key(), value) {
+                return Some(Why::NoRepository);
+            }
+            if is_bare(&reference) {
                 return (has_host(value) && self.watch.covers(reference.repository())).then_some(Why::NoTag);
             }
             return could_be(value, self.watch).then_some(Why::Unsure);
@@ -194,9 +207,14 @@ impl<'w, 't> Near<'w, 't> {
     /// Looks into a block of text: as YAML where it is some, or else line by line.
     fn block(&mut self, node: usize) {
         let Some((value, _)) = self.tree.any_scalar(node) else { return };
+        if holds_json(value) {
+            let (path, place) = (self.trail.path(), self.place(node));
+            let miss = |(at, shown): (usize, &str)| Miss { at: place(at), path: path.clone(), shown: shown.to_owned(), why: Why::Json };
+            self.misses.extend(quoted(value, self.watch).take(MOST).map(miss));
+            return;
+        }
         let inner = Some(()).filter(|()| self.trail.layer() < MAX_LAYERS).and_then(|()| Tree::parse(value.as_bytes()).ok());
-        let is_collection = |tree: &Tree<'_>, root: usize| tree.is_collection(root);
-        if let Some(inner) = inner.filter(|tree| tree.documents.iter().any(|document| is_collection(tree, document.root))) {
+        if let Some(inner) = inner.filter(|tree| tree.documents.iter().any(|document| tree.is_collection(document.root))) {
             let mut near = Near::new(&inner, self.watch, self.taken);
             near.trail.lie_within(&mut self.trail);
             let place = self.place(node);
@@ -237,7 +255,7 @@ impl<'w, 't> Near<'w, 't> {
 fn argument(given: &str) -> Option<Why> {
     match Reference::parse(given) {
         _ if is_template(given) => Some(Why::Template),
-        Ok(reference) => (reference.tag().is_none() && reference.digest().is_none()).then_some(Why::NoTag),
+        Ok(reference) => is_bare(&reference).then_some(Why::NoTag),
         Err(_) => None,
     }
 }
@@ -249,7 +267,17 @@ fn is_json(value: &str) -> bool {
     is_enclosed && value.contains('"') && serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok()
 }
 
-/// Returns what looks like a reference in JSON, and nothing else of it, as there may be secrets beside it.
-fn quoted<'v>(json: &'v str, watch: &Watch) -> &'v str {
-    json.split('"').find(|text| could_be(text, watch)).unwrap_or("{…}")
+/// Visits what looks like a reference in JSON, with its place, and nothing else of it, as there may be secrets beside it.
+fn quoted<'v>(json: &'v str, watch: &'v Watch) -> impl Iterator<Item = (usize, &'v str)> {
+    let mut at = 0;
+    json.split('"').filter_map(move |text| {
+        let start = at;
+        at += text.len() + 1;
+        could_be(text, watch).then_some((start, text))
+    })
+}
+
+/// Says whether a reference has neither tag nor digest.
+fn is_bare(reference: &Reference) -> bool {
+    reference.tag().is_none() && reference.digest().is_none()
 }

@@ -6,7 +6,7 @@ use super::super::site::{Locked, Shape};
 use super::locate::{Located, Part};
 use super::nested::holds_json;
 use super::{Finder, Free, Reading};
-use crate::image::{Reference, Registry};
+use crate::image::{Digest, Reference, Registry};
 
 /// The longest reference: a repository, a tag and a sha512 digest with what joins them.
 pub(super) const MAX_REFERENCE: usize = 255 + 1 + 128 + 1 + 135;
@@ -16,8 +16,9 @@ impl Finder<'_, '_> {
     pub(super) fn scalar(&mut self, node: usize) {
         let tree = self.tree;
         let Some((value, _)) = tree.scalar(node) else { return };
-        let named = self.trail.nearest_key().is_some_and(names_image) || self.trail.is_image_volume();
-        if !(named || value.contains([':', '@'])) || !self.is_hit(node) {
+        let key = self.trail.nearest_key();
+        let named = key.is_some_and(names_image) || self.trail.is_image_volume();
+        if !(named || value.contains([':', '@'])) || !self.is_hit(node) || !named && is_pinned_tag(key, value) {
             return;
         }
         let whole = 0..value.len();
@@ -82,17 +83,40 @@ fn may_be_reference(text: &str) -> bool {
         && text.contains([':', '@'])
         && !text.contains("://")
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-:/@[]".contains(&byte))
+        && !is_lone_digest(text)
 }
 
-/// Says whether a written repository starts with a host.
+/// Says whether a text is a digest by itself, which reads like a tag of an image that is called `sha256`.
+pub(in super::super) fn is_lone_digest(text: &str) -> bool {
+    Digest::parse(text).is_ok()
+}
+
+/// Says whether a value is a tag with its digest (`tag: 1.4.2@sha256:…`), which reads like an image of Docker Hub's that is called
+/// like a version: by its key, or because no image is called so.
+pub(super) fn is_pinned_tag(key: Option<&str>, value: &str) -> bool {
+    let Some((tag, _)) = value.split_once('@').filter(|(tag, _)| !tag.contains(['/', ':'])) else { return false };
+    let version = tag.strip_prefix('v').unwrap_or(tag);
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit()) && version.contains('.');
+    is_version || key.is_some_and(|key| ends_with(key, "tag") || ends_with(key, "version"))
+}
+
+/// Names before a slash that look like hosts and are none of registries: of Kubernetes' labels (`kubernetes.io/os:linux`), and of
+/// modules of protocol buffers.
+const NO_REGISTRIES: [&str; 2] = ["kubernetes.io", "buf.build"];
+
+/// Says whether a written repository starts with the host of a registry, as far as can be told.
 pub(in super::super) fn has_host(written: &str) -> bool {
-    written.split_once('/').is_some_and(|(host, _)| Registry::is_host(host))
+    let is_none =
+        |host: &str| NO_REGISTRIES.iter().any(|none| host.strip_suffix(none).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+    written.split_once('/').is_some_and(|(host, _)| Registry::is_host(host) && !is_none(host))
 }
 
 /// Says whether a key, or a flag before `=`, names an image: `image`, `images`, `…Image`, `--sidecar-image`.
 pub(in super::super) fn names_image(key: &str) -> bool {
-    let ends_with = |word: &str| {
-        key.len() >= word.len() && key.is_char_boundary(key.len() - word.len()) && key[key.len() - word.len()..].eq_ignore_ascii_case(word)
-    };
-    ends_with("image") || ends_with("images")
+    ends_with(key, "image") || ends_with(key, "images")
+}
+
+/// Says whether a key ends with a word, in whatever case.
+fn ends_with(key: &str, word: &str) -> bool {
+    key.len().checked_sub(word.len()).and_then(|start| key.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
 }

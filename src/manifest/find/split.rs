@@ -132,7 +132,7 @@ impl Finder<'_, '_> {
     fn is_below_image(&self, name: &Name<'_>) -> bool {
         match name.prefix.strip_suffix('.') {
             Some(prefix) => names_image(prefix),
-            None => self.trail.nearest_key().is_some_and(names_image),
+            None => name.names_image() || self.trail.nearest_key().is_some_and(names_image),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::super::tree::Tree;
+use crate::image::Reference;
 
 /// How much of a key or name is shown, in characters.
 const MAX_WORD: usize = 100;
@@ -171,7 +172,7 @@ impl<'w, 't> Trail<'w, 't> {
                 Step::Item { index, item } => match self.entry(*item, "name").filter(|_| by_name) {
                     Some(name) => {
                         path.push_str("[name=");
-                        write_word(&mut path, name);
+                        write_word(&mut path, without_tag(name));
                         path.push(']');
                     }
                     None => {
@@ -220,6 +221,12 @@ impl<'w, 't> Trail<'w, 't> {
 /// Says whether a key can stand in a path as it is.
 fn is_simple(word: &str) -> bool {
     !word.is_empty() && word.len() <= MAX_WORD && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/$@".contains(&byte))
+}
+
+/// Returns the part of a name that stays when it is a reference that moves, as that of a build's step.
+fn without_tag(name: &str) -> &str {
+    let reference = Some(name).filter(|name| name.contains([':', '@'])).and_then(|name| Reference::parse_spans(name).ok());
+    reference.map_or(name, |(_, spans)| &name[spans.repository])
 }
 
 /// Writes a word without white space, control characters and what delimits it.

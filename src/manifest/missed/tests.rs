@@ -21,7 +21,7 @@ fn near_watching(text: &str, patterns: &[&str]) -> Vec<String> {
 
 #[test]
 fn each_reason_is_given_with_its_place() {
-    let cases: [(&str, &[&str]); 46] = [
+    let cases: [(&str, &[&str]); 52] = [
         ("image: \"{{ .Values.image }}\"", &["1:9 template {{ .Values.image }}"]),
         ("image: {{ .Values.image }}", &["1:8 template {{ .Values.image }}"]),
         ("a: {image: '${IMAGE}'}", &["1:13 template ${IMAGE}"]),
@@ -45,6 +45,21 @@ fn each_reason_is_given_with_its_place() {
         ("x: |\n  #!/bin/sh\n  docker run ghcr.io/acme/api:1.2 sh\n", &["3:14 block ghcr.io/acme/api:1.2"]),
         ("x: |\n  image: {{ .Values.image }}\n  {{ end }}\n", &["2:10 template {{ .Values.image }}"]),
         ("x: |\n  a:\n    image: ${I}\n", &["3:12 template ${I}"]),
+        (
+            "x: |\n  {\"image\" : \"acme/a:v1\",\n   \"b\": [\"ghcr.io/acme/b:13\"], \"password\": \"p\"}\n",
+            &["2:15 json acme/a:v1", "3:11 json ghcr.io/acme/b:13"],
+        ),
+        ("features:\n  ghcr.io/acme/features/x:1: {}", &["2:3 key ghcr.io/acme/features/x:1"]),
+        ("vmImage: ubuntu-latest", &["1:10 unsure ubuntu-latest"]),
+        ("image_version: v2", &["1:16 no-repository v2"]),
+        (
+            "image: sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            &["1:8 no-repository sha256:0000000000000000000000000000000000000000000000000000000000000000"],
+        ),
+        (
+            "kubernetes_version: [v1.2.3@sha256:0000000000000000000000000000000000000000000000000000000000000000]",
+            &["1:22 no-repository v1.2.3@sha256:0000000000000000000000000000000000000000000000000000000000000000"],
+        ),
         ("image: {tag: '1.2'}", &["1:15 no-repository 1.2"]),
         (
             "image: {digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000000'}",
@@ -80,6 +95,7 @@ fn each_reason_is_given_with_its_place() {
 #[test]
 fn what_was_taken_or_is_nothing_of_the_kind_is_not_told() {
     for text in [
+        "name: x\nversion: 1.0.0\nrepository: https://example.com/x",
         "image: nginx:1.25",
         "image: nginx",
         "repository: acme/api\ntag: '{{ .tag }}'",

@@ -269,7 +269,12 @@ impl File {
             self.users.entry(name).or_default().push(user);
         }
         match finding {
-            Ok(finding) => self.found.add(finding),
+            Ok(mut finding) => {
+                // What is put together stands where it is, and not where its first piece comes from.
+                let whole = value.as_ref().and_then(|value| value.in_text(&(0..value.value().len())));
+                finding.at = whole.map_or(written.start(), |place| place.start);
+                self.found.add(finding)
+            }
             Err(reason) => {
                 self.found.miss(written.start(), written.value(), reason);
                 Ok(())

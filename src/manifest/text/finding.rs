@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::find::has_host;
+use super::super::find::{has_host, is_lone_digest};
 use super::super::joined::Joined;
 use super::super::site::{Locked, Marker, NoDigest, Shape};
 use super::super::tree::Unreadable;
@@ -48,7 +48,7 @@ pub(in super::super) struct Part<T> {
 impl Finding {
     /// Reads a value as a reference; `written` is what stands in the file for it.
     pub(super) fn of(value: &Joined, written: &str, path: String, shape: Shape, sure: bool) -> Option<Self> {
-        let (reference, spans) = Reference::parse_spans(value.value()).ok()?;
+        let (reference, spans) = Reference::parse_spans(value.value()).ok().filter(|_| !is_lone_digest(value.value()))?;
         let range = |span: &Option<Range<usize>>| span.as_ref().and_then(|span| value.in_text(span));
         let (tag_range, digest_range) = (range(&spans.tag), range(&spans.digest));
         let lost = spans.tag.is_some() && tag_range.is_none() || spans.digest.is_some() && digest_range.is_none();

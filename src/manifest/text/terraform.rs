@@ -15,7 +15,7 @@ const MAX_NAME: usize = 100;
 /// Finds the references of an HCL text.
 pub(super) fn read(text: &str) -> Result<Found, Unreadable> {
     let mut found = Found::default();
-    let mut name = Name::default();
+    let (mut name, mut variable) = (Name::default(), Variable::default());
     let mut at = 0;
     while let Some(token) = Token::next(text, at) {
         let (start, end) = (at, at + token.len);
@@ -25,8 +25,21 @@ pub(super) fn read(text: &str) -> Result<Found, Unreadable> {
             Kind::Joint => name.joined = name.last.take().or(name.joined),
             Kind::Literal { plain } => {
                 let inner = start + 1..end - 1;
-                literal(text, &inner, plain, name.joined.as_ref(), &mut found)?;
+                let named = name.joined.as_ref().map(|joined| variable.of_default(text, joined));
+                literal(text, &inner, plain, named, &mut found)?;
+                if name.is(text, "variable") && variable.depth == 0 {
+                    variable.name = Some(inner.clone());
+                }
                 name.last = Some(inner);
+            }
+            Kind::Open => {
+                variable.depth += 1;
+                name = Name::default();
+            }
+            Kind::Close => {
+                variable.depth = variable.depth.saturating_sub(1);
+                variable.name = variable.name.filter(|_| variable.depth > 0);
+                name = Name::default();
             }
             Kind::End => name = Name::default(),
             Kind::Other => {}
@@ -74,6 +87,29 @@ struct Name {
     joined: Option<Range<usize>>,
 }
 
+impl Name {
+    /// Says whether nothing but this word stands on the line so far.
+    fn is(&self, text: &str, word: &str) -> bool {
+        self.joined.is_none() && self.last.clone().and_then(|last| text.get(last)) == Some(word)
+    }
+}
+
+/// The block `variable "…" { … }` that this is in, if so.
+#[derive(Default)]
+struct Variable {
+    name: Option<Range<usize>>,
+    /// How many braces are open.
+    depth: usize,
+}
+
+impl Variable {
+    /// Returns the attribute's own name, or, of a variable's `default`, that of the variable, which says what it is for.
+    fn of_default<'n>(&'n self, text: &str, attribute: &'n Range<usize>) -> &'n Range<usize> {
+        let is_default = self.depth == 1 && text.get(attribute.clone()) == Some("default");
+        self.name.as_ref().filter(|_| is_default).unwrap_or(attribute)
+    }
+}
+
 struct Token {
     kind: Kind,
     len: usize,
@@ -87,8 +123,12 @@ enum Kind {
     Literal {
         plain: bool,
     },
-    /// What ends an attribute: a line's end, a comma or a brace.
+    /// What ends an attribute: a line's end or a comma.
     End,
+    /// `{`, which ends one, too
+    Open,
+    /// `}`, which ends one, too
+    Close,
     /// White space, comments, heredocs and the rest.
     Other,
 }
@@ -107,7 +147,9 @@ impl Token {
             }
             '<' if rest.starts_with("<<") => (Kind::Other, heredoc(rest)),
             '=' | ':' => (Kind::Joint, 1),
-            '\n' | ',' | '{' | '}' => (Kind::End, 1),
+            '\n' | ',' => (Kind::End, 1),
+            '{' => (Kind::Open, 1),
+            '}' => (Kind::Close, 1),
             c if c.is_alphanumeric() || c == '_' => {
                 let len = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(rest.len());
                 (Kind::Word, len)

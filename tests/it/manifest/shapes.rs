@@ -132,6 +132,9 @@ fn split_keys_with_underscores() {
     finds("env: {IMAGE: ghcr.io/acme/api, TAG: 1.4.1}", &["1:37 split env.TAG 1.4.1"]);
     finds("image: {repo: ghcr.io/acme/api, tag: 1.4.1}", &["1:38 split image.tag 1.4.1"]);
     finds("git_repository: ghcr.io/acme/api\ngit_tag: 1.4.1\n", &[]);
+    finds("image_name: ghcr.io/acme/api\nimage_version: v1.4\n", &["2:16 split image_version v1.4"]);
+    finds("apiImage: ghcr.io/acme/api\napiImageVersion: v1.4\napiVersion: v1\n", &["2:18 split apiImageVersion v1.4"]);
+    finds("image_name: ghcr.io/acme/api\ngo_version: v1.4\nimage_version: registry/x:1\n", &[]);
     lists("image_name: nginx\nimage_tag: 1.25\n", &["nginx:1.25"]);
     lists("- {repo: github.com/acme/api, tag: v1}\n- {repo: acme/api, tag: v1}\n- image: {repo: acme/api, tag: v1}\n", &["acme/api:v1"]);
 }
@@ -329,6 +332,9 @@ fn keys_hold_still_when_lists_are_reordered_and_are_unique() {
     );
     assert_eq!(keys("[{name: a, i: ghcr.io/acme/api:1}, {name: a, i: ghcr.io/acme/api:2}]"), ["[name=a].i", "[name=a].i#2"]);
     assert_eq!(keys("a: X=ghcr.io/acme/api:1 Y=ghcr.io/acme/api:2"), ["a", "a#2"]);
+    // A name that moves is none to be known by.
+    assert_eq!(keys("steps: [{name: 'ghcr.io/acme/api:1'}]"), ["steps[name=ghcr.io/acme/api].name"]);
+    assert_eq!(keys("steps: [{name: 'x:1', args: ['ghcr.io/acme/api:1']}]"), ["steps[name=x].args[0]"]);
 }
 
 #[test]
@@ -400,6 +406,13 @@ fn all_references_are_those_for_sure() {
     lists("args: [--image=x:1, --flag=a:1, --other=ghcr.io/a/b:1]", &["x:1", "ghcr.io/a/b:1"]);
     lists("i: {repository: acme/api, tag: 1}\nj: {name: acme/api, tag: 1}\nimage: {name: api, tag: 1}\n", &["acme/api:1", "api:1"]);
     lists("images: [{name: x, newTag: v1}]", &["x:v1"]);
+    lists(&format!("image: {{repository: x/y, tag: 1.2@{digest}}}\nz: {{tag: edge@{digest}}}\n"), &[&format!("x/y:1.2@{digest}")]);
+    lists(
+        &format!("kube_version: [v1.2.3@{digest}]\nref: 1.2.3@{digest}\ntag: ghcr.io/x/y@{digest}\n"),
+        &[&format!("ghcr.io/x/y@{digest}")],
+    );
+    lists(&format!("image: {digest}\nnodes: kubernetes.io/os:linux\ntaint: node.kubernetes.io/x:NoSchedule\n"), &[]);
+    lists("vmImage: ubuntu-latest\npodspec-volumes-image: disabled\nkey: buf.build/acme/api:v1\n", &[]);
     lists("image: nginx\nbaseImage: acme/x\nv: {image: {reference: w}}\n", &["nginx", "acme/x", "w"]);
     lists("image: null\nuseImage: true\nimage: yes\nimage: 12\nimage:\nimage: Enabled\n", &[]);
     lists("images: [picture.png, ghcr.io/acme/x]\nname: nginx\napp.kubernetes.io/name: nginx\nx: ghcr.io/acme/y\n", &["ghcr.io/acme/x"]);

@@ -38,6 +38,9 @@ fn sites_of_a_dockerfile_tell_their_line_and_stage() {
             "4:13 dockerfile COPY --from ghcr.io/acme/api 3",
         ]
     );
+    // What is put together stands at its instruction, and what an argument holds as a whole stands there.
+    let arguments = "ARG P=ghcr.io/\nARG I=ghcr.io/acme/api:2\nFROM ${P}acme/api:1\nFROM $I\n";
+    assert_eq!(found(arguments, Format::Dockerfile), ["2:7 dockerfile FROM ghcr.io/acme/api 2", "3:6 dockerfile FROM ghcr.io/acme/api 1"]);
     let sites = scan(text.as_bytes(), Format::Dockerfile, &watch(&[API])).unwrap();
     let keys: Vec<&str> = sites.iter().map(|site| site.key.as_str()).collect();
     assert_eq!(
@@ -82,6 +85,17 @@ fn where_everything_is_looked_for_a_string_of_terraform_must_be_an_image_for_sur
     assert_eq!(
         sites.iter().map(describe).collect::<Vec<_>>(),
         ["2:10 terraform image docker.io/library/b 1", "3:6 terraform x quay.io/b 1", "5:10 terraform image docker.io/library/c -",]
+    );
+}
+
+#[test]
+fn a_variable_of_terraform_is_named_by_its_block() {
+    let text = "variable \"web_image\" {\n  default = \"nginx:1\"\n  m { default = \"a:1\" }\n}\nvariable \"image\" { default = \"b:1\" }\n\
+                locals { default = \"c:1\" }\nvariable \"x\" { default = \"d:1\" }\ndefault = \"e:1\"\n";
+    let sites = scan(text.as_bytes(), Format::Terraform, &Watch::everything()).unwrap();
+    assert_eq!(
+        sites.iter().map(describe).collect::<Vec<_>>(),
+        ["2:14 terraform web_image docker.io/library/nginx 1", "5:31 terraform image docker.io/library/b 1"]
     );
 }
 

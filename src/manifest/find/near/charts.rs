@@ -24,7 +24,9 @@ impl<'w> Near<'w, '_> {
         let version = ["targetRevision", "version"].into_iter().find_map(own);
         let is_oci = [address, text_of(chart)].iter().any(|text| text.starts_with("oci://"));
         // What lies in Git or in a folder has its versions elsewhere.
-        let is_dependency = matches!(url.map(|url| url.name), Some("repository" | "repo")) && version.is_some() && own("name").is_some();
+        let names_repository = matches!(url.map(|url| url.name), Some("repository" | "repo"));
+        // A dependency stands in a list; what has these at its top is something else, such as a `package.json`.
+        let is_dependency = names_repository && version.is_some() && own("name").is_some() && self.trail.nearest_key().is_some();
         let is_chart = chart.is_some() || is_dependency;
         let is_http = is_chart && ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
         let Some(place) = version.or(chart).or(url) else { return };

@@ -73,7 +73,7 @@ impl<'w> Near<'w, '_> {
     /// Looks at repositories and tags side by side.
     fn pairs(&mut self, fields: &Fields<'w>) {
         for field in fields.all() {
-            let Some(name) = Name::parse(field.name).filter(|name| name.role != Role::Version) else { continue };
+            let Some(name) = Name::parse(field.name).filter(|name| name.role != Role::Version || name.names_image()) else { continue };
             let repositories: Vec<_> = name.repositories().into_iter().filter(|(_, sure)| *sure == Sure::Yes).collect();
             let repository = repositories.iter().find_map(|(key, _)| fields.get(key)).filter(|field| !self.text(field).is_empty());
             let other = fields.get(&name.with(if name.role == Role::Tag { "digest" } else { "tag" }));

@@ -34,7 +34,7 @@ pub(super) fn could_be(word: &str, watch: &Watch) -> bool {
     let is_checksum = ["sha1", "sha256", "sha384", "sha512", "md5"].contains(&name);
     let version = tag.as_str().strip_prefix('v').unwrap_or(tag.as_str());
     let is_version = version.starts_with(|c: char| c.is_ascii_digit()) && !tag.as_str().bytes().all(|byte| byte.is_ascii_digit());
-    is_version && !is_checksum && name.contains(|c: char| c.is_ascii_alphabetic())
+    (is_version || has_host(word)) && !is_checksum && name.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Visits the words of a text with their places, without the quotes and signs around them.
@@ -80,7 +80,7 @@ pub(super) fn lines<'t>(text: &'t str, watch: &'t Watch) -> impl Iterator<Item =
                 }
                 None => (0, word),
             };
-            (could_be(word, watch) && (has_host(word) || names_watched(word, watch))).then_some((start + at + skipped, word, false))
+            (could_be(word, watch) && (word.contains('/') || names_watched(word, watch))).then_some((start + at + skipped, word, false))
         })
     })
 }
@@ -108,12 +108,23 @@ mod tests {
     #[test]
     fn what_has_a_version_could_be_a_reference() {
         let watch = Watch::new(&[RepositoryPattern::parse("acme/api").unwrap()]);
-        for yes in ["redis:7.2", "acme/web:v1", "redis:7-alpine", "ghcr.io/a/b:1.0", "acme/api:latest"] {
+        for yes in
+            ["redis:7.2", "acme/web:v1", "redis:7-alpine", "ghcr.io/a/b:1.0", "acme/api:latest", "ghcr.io/a/b:latest", "ghcr.io/a/b:13"]
+        {
             assert!(could_be(yes, &watch), "{yes}");
         }
-        for no in
-            ["host:8080", "10.0.0.1:1a", "12:30", "sha256:0ab1", "v1:ConfigMap", "system:node", "http://a:1b", "a:b", "default/mysql:3306"]
-        {
+        for no in [
+            "host:8080",
+            "10.0.0.1:1a",
+            "12:30",
+            "sha256:0ab1",
+            "v1:ConfigMap",
+            "system:node",
+            "http://a:1b",
+            "a:b",
+            "default/mysql:3306",
+            "kubernetes.io/os:linux",
+        ] {
             assert!(!could_be(no, &watch), "{no}");
         }
     }
@@ -132,8 +143,8 @@ mod tests {
     #[test]
     fn lines_of_a_script() {
         let watch = Watch::new(&[]);
-        let script = "# image: a:1\ndocker run ghcr.io/acme/api:1.2 x\n  image: {{ .x }}\nIMAGE=\"ghcr.io/acme/web:2.0\"\necho host:8080 redis:7.2\n";
+        let script = "# image: a:1\ndocker run ghcr.io/acme/api:1.2 x\n  image: {{ .x }}\nIMAGE=\"ghcr.io/acme/web:2.0\"\necho host:8080 redis:7.2\ndocker run acme/db:8.10 sh\n";
         let found: Vec<_> = lines(script, &watch).map(|(at, shown, templated)| (&script[at..at + shown.len()], templated)).collect();
-        assert_eq!(found, [("ghcr.io/acme/api:1.2", false), ("{{ .x }}", true), ("ghcr.io/acme/web:2.0", false)]);
+        assert_eq!(found, [("ghcr.io/acme/api:1.2", false), ("{{ .x }}", true), ("ghcr.io/acme/web:2.0", false), ("acme/db:8.10", false)]);
     }
 }
