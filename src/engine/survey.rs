@@ -77,8 +77,10 @@ impl Survey {
         }
         match sites(text, (formats, format), watch) {
             Err(reason) => self.skip(file.to_owned(), reason.into()),
-            Ok(sites) => {
-                if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
+            Ok((sites, rest)) => {
+                if let Some(reason) = rest {
+                    self.skip(file.to_owned(), SkipReason::PartlyRead(reason));
+                } else if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
                     self.skip(file.to_owned(), SkipReason::Encrypted);
                 }
                 let near = |missed| NearMiss { file: file.to_owned(), missed };
@@ -90,14 +92,20 @@ impl Survey {
     }
 }
 
-/// Finds every sure reference of a text, and those that are sure only because their repository is watched.
-fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = formats.scan(text, format, watch)?;
+/// Finds every sure reference of a text, and those that are sure only because their repository is watched; and says why the rest of
+/// the text is not read, if so.
+fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<(Vec<Site>, Option<Unreadable>), Unreadable> {
+    let (mut sites, rest) = formats.scan_partly(text, format, watch)?;
     // What is watched is known better: by its repository and its marker.
     let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
-    sites.extend(formats.scan(text, format, &Watch::everything())?.into_iter().filter(|site| !watched.contains(&site.key)));
+    let (others, rest) = match (formats.scan_partly(text, format, &Watch::everything()), rest) {
+        // Without rules no marker means anything.
+        (Err(_), Some(reason)) => (Vec::new(), Some(reason)),
+        (others, _) => others?,
+    };
+    sites.extend(others.into_iter().filter(|site| !watched.contains(&site.key)));
     sites.sort_by_key(|site| (site.line, site.column));
-    Ok(sites)
+    Ok((sites, rest))
 }
 
 /// Surveys a directory on disk, or a single file. Links are not followed; what git keeps for itself is left out.

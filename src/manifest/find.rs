@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 use locate::Part;
+pub(super) use locate::is_empty;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
 pub(super) use scalar::{has_host, names_image};

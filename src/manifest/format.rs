@@ -97,13 +97,21 @@ impl Formats {
     /// If the text may hold a watched reference and cannot be read: one broken document spoils the whole text, because
     /// what stands behind the break cannot be proved unchanged after an edit.
     pub fn scan(&self, text: &[u8], format: Format, watch: &Watch) -> Result<Vec<Site>, Unreadable> {
+        self.scan_partly(text, format, watch).map(|(sites, _)| sites)
+    }
+
+    /// Finds the sites as [`scan`](Self::scan) does, and says why the rest of the text is not read, where it should be YAML and is none.
+    ///
+    /// # Errors
+    /// As `scan`.
+    pub fn scan_partly(&self, text: &[u8], format: Format, watch: &Watch) -> Result<(Vec<Site>, Option<Unreadable>), Unreadable> {
         tree::refuse_utf16(text)?;
         let (built_in, reader) = self.reader(format);
         if !watch.may_hold(text) && !reader.names_watched(watch) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         if !matches!(built_in, Some(BuiltIn::Yaml | BuiltIn::Json | BuiltIn::Template)) {
-            return text::sites(text, &reader, watch);
+            return Ok((text::sites(text, &reader, watch)?, None));
         }
         match Tree::parse(text) {
             Ok(tree) => {
@@ -111,7 +119,7 @@ impl Formats {
                 if built_in == Some(BuiltIn::Json) {
                     sites.iter_mut().filter(|site| site.is_bare()).for_each(|site| site.locked = Some(Locked::Malformed));
                 }
-                Ok(sites)
+                Ok((sites, None))
             }
             Err(error) => {
                 let is_text = matches!(error, Unreadable::NotYaml { .. }) && built_in != Some(BuiltIn::Json);
@@ -121,7 +129,7 @@ impl Formats {
                 }
                 match text::sites(text, &Reader { markers, ..reader }, watch)? {
                     sites if sites.is_empty() => Err(error),
-                    sites => Ok(sites),
+                    sites => Ok((sites, Some(error))),
                 }
             }
         }

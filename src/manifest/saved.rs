@@ -11,7 +11,7 @@ use crate::image::{Digest, Repository, Tag};
 
 /// The version of what [`scan`](super::scan) finds, and of its records. It goes up with every change to what is found in
 /// the same text, so that no cache of an earlier version hides it.
-pub const SCANNER: u32 = 1;
+pub const SCANNER: u32 = 2;
 
 /// A repository as its text.
 pub(super) mod text {

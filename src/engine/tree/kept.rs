@@ -20,7 +20,7 @@ use super::{LARGEST_FILE, SkipReason};
 use crate::engine::edges::Edge;
 use crate::environment::BlobId;
 use crate::error::chain;
-use crate::manifest::{Format, Formats, SCANNER, SavedSite, Watch};
+use crate::manifest::{Format, Formats, SCANNER, SavedSite, Unreadable, Watch};
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -37,10 +37,27 @@ const WORTH_A_WRITE: usize = 8;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Line {
-    Key { version: u32, key: String },
-    Nothing { format: Format, blobs: Vec<String> },
-    Skipped { format: Format, blob: String, reason: SkipReason },
-    Sites { format: Format, blob: String, sites: Vec<SavedSite> },
+    Key {
+        version: u32,
+        key: String,
+    },
+    Nothing {
+        format: Format,
+        blobs: Vec<String>,
+    },
+    Skipped {
+        format: Format,
+        blob: String,
+        reason: SkipReason,
+    },
+    Sites {
+        format: Format,
+        blob: String,
+        sites: Vec<SavedSite>,
+        /// Why the rest is not read, if so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rest: Option<Unreadable>,
+    },
     Sum(String),
 }
 
@@ -156,7 +173,11 @@ impl Kept {
                 },
                 Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
                 Scanned::Sites(sites) => {
-                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect() })?;
+                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect(), rest: None })?;
+                }
+                Scanned::Partly(sites, reason) => {
+                    let (sites, rest) = (sites.iter().map(SavedSite::from).collect(), Some(reason.clone()));
+                    sealed.line(&Line::Sites { format, blob, sites, rest })?;
                 }
             }
         }
@@ -189,7 +210,8 @@ impl Line {
                     SkipReason::TooLarge | SkipReason::LfsPointer => true,
                     SkipReason::Unreadable(reason) => reason.is_sound(),
                     // These are not said of a blob.
-                    SkipReason::Encrypted
+                    SkipReason::PartlyRead(_)
+                    | SkipReason::Encrypted
                     | SkipReason::Link
                     | SkipReason::Submodule
                     | SkipReason::NotRegular
@@ -199,10 +221,15 @@ impl Line {
                 let blob = BlobId::parse(&blob).filter(|_| is_sound);
                 scanned.extend(blob.map(|blob| ((blob, format), Scanned::Skipped(reason))));
             }
-            Self::Sites { format, blob, sites } => {
+            Self::Sites { format, blob, sites, rest } => {
                 let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
-                let sites = sites.filter(|sites| !sites.is_empty());
-                scanned.extend(BlobId::parse(&blob).zip(sites).map(|(blob, sites)| ((blob, format), Scanned::Sites(sites))));
+                let is_sound = rest.as_ref().is_none_or(Unreadable::is_sound);
+                let sites = sites.filter(|sites| !sites.is_empty() && is_sound);
+                let found = sites.map(|sites| match rest {
+                    None => Scanned::Sites(sites),
+                    Some(reason) => Scanned::Partly(sites, reason),
+                });
+                scanned.extend(BlobId::parse(&blob).zip(found).map(|(blob, found)| ((blob, format), found)));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::SkipReason;
 use crate::environment::BlobId;
-use crate::manifest::{Format, Formats, Locked, Site, Watch};
+use crate::manifest::{Format, Formats, Locked, Site, Unreadable, Watch};
 
 /// A content and how it is read.
 pub(super) type Content = (BlobId, Format);
@@ -14,6 +14,8 @@ pub(super) type Content = (BlobId, Format);
 pub(super) enum Scanned {
     Nothing,
     Sites(Arc<[Site]>),
+    /// Some sites, and why the rest is not read.
+    Partly(Arc<[Site]>, Unreadable),
     Skipped(SkipReason),
 }
 
@@ -22,9 +24,10 @@ impl Scanned {
         if is_lfs_pointer(text) {
             return Self::Skipped(SkipReason::LfsPointer);
         }
-        match formats.scan(text, format, watch) {
-            Ok(sites) if sites.is_empty() => Self::Nothing,
-            Ok(sites) => Self::Sites(sites.into()),
+        match formats.scan_partly(text, format, watch) {
+            Ok((sites, _)) if sites.is_empty() => Self::Nothing,
+            Ok((sites, None)) => Self::Sites(sites.into()),
+            Ok((sites, Some(reason))) => Self::Partly(sites.into(), reason),
             Err(reason) => Self::Skipped(reason.into()),
         }
     }
@@ -33,6 +36,7 @@ impl Scanned {
     pub(super) fn unbound(self) -> Self {
         match self {
             Self::Sites(sites) => Self::Sites(sites.iter().cloned().map(Site::unbound).collect()),
+            Self::Partly(sites, reason) => Self::Partly(sites.iter().cloned().map(Site::unbound).collect(), reason),
             other => other,
         }
     }
@@ -42,6 +46,7 @@ impl Scanned {
         match self {
             Self::Nothing => (None, None),
             Self::Skipped(reason) => (None, Some(reason.clone())),
+            Self::Partly(sites, reason) => (Some(sites), Some(SkipReason::PartlyRead(reason.clone()))),
             Self::Sites(sites) => {
                 let encrypted = sites.iter().any(|site| site.locked == Some(Locked::Sops));
                 (Some(sites), encrypted.then_some(SkipReason::Encrypted))

@@ -8,13 +8,19 @@ use super::locate::Located;
 use super::scalar::has_host;
 use super::{Finder, Free, Reading};
 
+/// Says whether a value is a version, which satisfies the grammar of names: `"image": "1.0.0"` of a lock file.
+fn is_version(value: &str) -> bool {
+    let number = value.strip_prefix('v').unwrap_or(value);
+    number.contains('.') && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
 impl Finder<'_, '_> {
     /// Reads a scalar in an image's place as a bare repository, unless a tag or a place for one stands beside it.
     pub(super) fn bare(&self, node: usize) -> Option<Reading> {
         let (value, style) = self.tree.scalar(node)?;
         // Such as `image: true`, which switches something.
         let is_string = style != ScalarStyle::Plain || !quote::retypes(value);
-        if !is_string || self.claimed.contains(&node) || !self.is_sure(value) {
+        if !is_string || is_version(value) || self.claimed.contains(&node) || !self.is_sure(value) {
             return None;
         }
         // Flux's `ImageRepository` names what is to be listed, not what is to run.

@@ -3,7 +3,7 @@
 use tagboat::image::Tag;
 use tagboat::manifest::{Format, Shape, Watch, scan};
 
-use super::{api_sites, describe, watch};
+use super::{api_sites, describe, digest, watch};
 
 /// Scans for `ghcr.io/acme/api` and compares the sites' descriptions, repository left out.
 fn finds(text: &str, expected: &[&str]) {
@@ -110,6 +110,22 @@ fn a_tag_that_is_empty_is_one_to_fill() {
     }
     for text in ["{repository: ghcr.io/acme/api, tag}", "? tag\nrepository: ghcr.io/acme/api\n"] {
         finds(text, &[]);
+    }
+}
+
+#[test]
+fn an_empty_tag_beside_a_digest_is_not_filled_as_nobody_knows_which_version_the_digest_is_of() {
+    let digest = digest('a');
+    for (text, found) in [
+        (format!("repository: ghcr.io/acme/api\ntag: \"\"\ndigest: {digest}\n"), "3:9 split digest -@sha256:aaaaaaa"),
+        (format!("image: {{repository: ghcr.io/acme/api, digest: '{digest}', tag: ~}}\n"), "1:48 split image.digest -@sha256:aaaaaaa"),
+        (
+            format!("images: [{{name: ghcr.io/acme/api, newTag: '', digest: {digest}}}]\n"),
+            "1:55 kustomize images[0].digest -@sha256:aaaaaaa",
+        ),
+    ] {
+        finds(&text, &[found]);
+        assert!(!api_sites(&text)[0].blank, "{text}");
     }
 }
 
