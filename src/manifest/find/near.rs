@@ -16,6 +16,7 @@ use super::super::missed::{MOST, Why};
 use super::super::quote;
 use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
+use super::bare::is_no_image;
 use super::nested::MAX_LAYERS;
 use super::scalar::{has_host, names_image};
 use super::trail::{Step, Trail};
@@ -140,6 +141,7 @@ impl<'w, 't> Near<'w, 't> {
     /// Judges the value of a key that names an image.
     fn named(&self, value: &str) -> Option<Why> {
         match Reference::parse(value) {
+            _ if is_no_image(value) && !value.contains("://") => None,
             Ok(_) if self.trail.kind() == Some("ImageRepository") => Some(Why::Listed),
             Ok(_) => None,
             Err(_) if is_template(value) => Some(Why::Template),

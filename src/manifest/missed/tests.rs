@@ -102,6 +102,13 @@ fn what_was_taken_or_is_nothing_of_the_kind_is_not_told() {
         "- repository: acme/api # {\"$imagepolicy\": \"a:b:name\"}\n  pull: {a: 1}\n  tag: v1 # {\"$imagepolicy\": \"a:b:tag\"}\n  x:\n    y: 1\n  digest: '' # {\"$imagepolicy\": \"a:b:digest\"}",
         "# image: nginx:Bad:1",
         "image: true",
+        // Versions, ranges, paths, pictures, disks.
+        "image: 1.0.0",
+        "image: ^1.0.0",
+        "image: /assets/logo.png",
+        "image: ./logo.svg",
+        "image: assets/logo.png",
+        "image: ubuntu-22.04.qcow2",
         "image: ''",
         "image:",
         "image: {}",

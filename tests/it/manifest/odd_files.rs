@@ -28,7 +28,7 @@ fn json_that_cannot_be_read_is_told_with_its_place() {
         // Of a bracket, where it opens.
         ("{\"image\": \"ghcr.io/acme/api:1.4\",\n \"a\": [1, 2}\n", (2, 7)),
         ("{\"image\": \"ghcr.io/acme/api:1.4\"\n", (1, 1)),
-        ("{\n  \"image\": \"ghcr.io/acme/api:1.4\",\n  \"b\": \"\\q\"\n}\n", (3, 9)),
+        ("{\n  \"image\": \"ghcr.io/acme/api:1.4\",\n  \"b\": \"\\q\"\n}\n", (3, 8)),
     ] {
         let error = scan(text.as_bytes(), Format::Json, &watch(&["ghcr.io/acme/api"])).unwrap_err();
         let Unreadable::NotYaml { line, column, .. } = &error else { panic!("{text}: {error}") };

@@ -404,6 +404,13 @@ fn patterns_find_all_that_they_cover() {
 }
 
 #[test]
+fn a_version_a_path_or_a_picture_is_no_image_without_a_tag() {
+    lists("image: 1.0.0\ninitImage: v2.1\n", &[]);
+    lists("image: assets/logo.png\nbaseImage: ubuntu-22.04.qcow2\nimages: [a.example.com/x.svg]\n", &[]);
+    lists("image: 3proxy\nbaseImage: acme/png\nlogoImage: acme/logo.png:1.0\n", &["3proxy", "acme/png", "acme/logo.png:1.0"]);
+}
+
+#[test]
 fn all_references_are_those_for_sure() {
     let digest = super::digest('a');
     lists("a: foo:bar\nurl: http://x/y:80\ntime: '12:30'\nports: ['8080:80']\nref: acme/api:1\n", &[]);
