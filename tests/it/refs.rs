@@ -181,11 +181,10 @@ fn a_broken_file_that_is_read_for_its_markers_is_told_as_left_alone_and_its_mark
     let run = world.tagboat(&policy, &["refs", "--skipped"]).done();
     assert!(run.stdout.contains("broken.yaml: only values at markers and what `[[file]]` finds in it are read, as "), "{}", run.stdout);
     world.registry.publish_many("shop/api", ["1.0.0", "1.4.2"]);
-    // The second time, what was kept of the scans is read.
-    for _ in 0..2 {
-        let plan = world.tagboat(&policy, &["plan", "--format", "json"]).done();
-        assert_eq!(plan.stdout.matches("only values at markers").count(), 1, "{}", plan.stdout);
-        world.tagboat(&policy, &["run", "--once"]).done();
+    // In the end, what was kept of the scans is read.
+    for _ in 0..3 {
+        let run = world.tagboat(&policy, &["run", "--once"]).done();
+        assert_eq!(run.stderr.matches("only values at markers").count(), 1, "{}", run.stderr);
         assert_eq!(world.read("broken.yaml"), world.fill(&broken.replacen("1.0.0", "1.4.2", 1)));
     }
 }
