@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tagboat::error::{Classified, Verdict};
 use tagboat::image::{Repository, RepositoryPattern, Tag};
 use tagboat::manifest::{Edit, EditError, Format, Formats, Locked, Named, Search, Shape, Site, Watch, apply, scan};
 
