@@ -11,7 +11,7 @@ use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, View, is_lfs_pointer};
 use super::{EnvironmentConfig, ImageRule, Rules};
 use crate::environment::{self, Entry, Environment};
 use crate::image::Repository;
-use crate::manifest::{Format, Formats, Locked, Missed, Site, Source, Unreadable, Watch};
+use crate::manifest::{Format, Formats, Locked, Missed, Scan, Site, Source, Unreadable, Watch};
 
 /// What a directory or an environment holds.
 #[derive(Debug, Default)]
@@ -78,8 +78,10 @@ impl Survey {
         }
         match sites(text, (formats, format), wanted) {
             Err(reason) => self.skip(file.to_owned(), reason.into()),
-            Ok(sites) => {
-                if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
+            Ok((sites, rest)) => {
+                if let Some(reason) = rest {
+                    self.skip(file.to_owned(), SkipReason::PartlyRead(reason));
+                } else if sites.iter().any(|site| site.locked == Some(Locked::Sops)) {
                     self.skip(file.to_owned(), SkipReason::Encrypted);
                 }
                 let near = |missed| NearMiss { file: file.to_owned(), missed };
@@ -107,14 +109,20 @@ impl Wanted {
     }
 }
 
-/// Finds every sure reference of a text, and those that are sure only because their repository is watched.
-fn sites(text: &[u8], (formats, format): (&Formats, Format), wanted: &Wanted) -> Result<Vec<Site>, Unreadable> {
-    let mut sites = formats.scan(text, format, &wanted.watched)?;
+/// Finds every sure reference of a text, and those that are sure only because their repository is watched; and says why the rest of
+/// the text is not read, if so.
+fn sites(text: &[u8], (formats, format): (&Formats, Format), wanted: &Wanted) -> Result<(Vec<Site>, Option<Unreadable>), Unreadable> {
+    let Scan { mut sites, rest, .. } = formats.read(text, format, &wanted.watched)?;
     // What is watched is known better: by its repository and its marker.
     let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
-    sites.extend(formats.scan(text, format, &wanted.everything)?.into_iter().filter(|site| !watched.contains(&site.key)));
+    let others = match (formats.read(text, format, &wanted.everything), rest) {
+        // Without rules no marker means anything.
+        (Err(_), Some(reason)) => Scan { rest: Some(reason), ..Scan::default() },
+        (others, _) => others?,
+    };
+    sites.extend(others.sites.into_iter().filter(|site| !watched.contains(&site.key)));
     sites.sort_by_key(|site| (site.line, site.column));
-    Ok(sites)
+    Ok((sites, others.rest))
 }
 
 /// Surveys a directory on disk, or a single file. Links are not followed; what git keeps for itself is left out.

@@ -113,7 +113,6 @@ impl Classified for EditError {
             Self::Locked { reason: Locked::Shared { .. }, .. } => {
                 Some("give each image a tag of its own instead of the shared anchor".to_owned())
             }
-            Self::Unproved { reason: Unproved(Why::NoString { .. }), .. } => Some("put the value in quotes".to_owned()),
             Self::Locked { .. } | Self::Unproved { .. } => {
                 Some("write the value on one line, plain or in quotes, or edit it by hand".to_owned())
             }
@@ -247,8 +246,8 @@ enum Draft<'e> {
 /// The new pieces of one scalar.
 struct Pieces<'e> {
     scalar: Arc<Scalar>,
-    /// The preferred quote if it needs one; none where no scalar does.
-    quote: Option<ScalarStyle>,
+    /// The preferred quote if it needs one.
+    quote: ScalarStyle,
     /// By place in the value.
     pieces: BTreeMap<usize, Piece<'e>>,
 }
@@ -263,7 +262,7 @@ struct Piece<'e> {
 /// A value where none stands.
 struct First<'e> {
     slot: &'e Slot,
-    quote: Option<ScalarStyle>,
+    quote: ScalarStyle,
     value: String,
     path: &'e str,
 }
@@ -359,8 +358,8 @@ impl First<'_> {
 }
 
 /// Writes a value in a style, with the preferred quotes where it would be no string without; tags and digests need no escapes.
-fn written(value: &str, style: ScalarStyle, quote: Option<ScalarStyle>) -> Option<(String, ScalarStyle)> {
-    let style = quote.filter(|_| style == ScalarStyle::Plain && quote::retypes(value)).unwrap_or(style);
+fn written(value: &str, style: ScalarStyle, quote: ScalarStyle) -> Option<(String, ScalarStyle)> {
+    let style = if style == ScalarStyle::Plain && quote::retypes(value) { quote } else { style };
     match style {
         ScalarStyle::Plain => Some((value.to_owned(), style)),
         ScalarStyle::SingleQuoted => Some((format!("'{value}'"), style)),

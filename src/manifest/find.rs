@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use granit_parser::ScalarStyle;
 use locate::Part;
+pub(super) use locate::is_empty;
 pub(super) use markers::{Comment, Field, Said};
 pub(super) use near::{Miss, misses};
 pub(super) use scalar::{has_host, is_lone_digest, names_image};

@@ -64,6 +64,8 @@ pub struct Scan {
     /// Whether it holds a chart whose source it does not declare itself, so that its sites depend on what the watch
     /// [knows](Watch::know).
     pub asks: bool,
+    /// Why the rest is not read, where the text should be YAML and is none, and sites were found in it line by line.
+    pub rest: Option<Unreadable>,
 }
 
 impl From<Vec<Site>> for Scan {
@@ -119,7 +121,7 @@ impl Formats {
         self.read(text, format, watch).map(|scan| scan.sites)
     }
 
-    /// Does as [`scan`](Self::scan), and also tells what the text says of the sources of charts.
+    /// Does as [`scan`](Self::scan), and also tells what else the text says.
     ///
     /// # Errors
     /// As those of [`scan`](Self::scan).
@@ -142,7 +144,7 @@ impl Formats {
                 if built_in == Some(BuiltIn::Json) {
                     sites.iter_mut().filter(|site| site.is_bare()).for_each(|site| site.locked = Some(Locked::Malformed));
                 }
-                Ok(Scan { sites, sources, asks })
+                Ok(Scan { sites, sources, asks, rest: None })
             }
             Err(error) => {
                 let is_text = matches!(error, Unreadable::NotYaml { .. }) && built_in != Some(BuiltIn::Json);
@@ -152,7 +154,7 @@ impl Formats {
                 }
                 match text::sites(text, &Reader { markers, ..reader }, watch)? {
                     sites if sites.is_empty() => Err(error),
-                    sites => Ok(sites.into()),
+                    sites => Ok(Scan { sites, rest: Some(error), ..Scan::default() }),
                 }
             }
         }

@@ -36,11 +36,11 @@ impl Evidence {
         }
     }
 
-    /// Returns how a plain scalar is quoted that needs quotes; none where nothing does.
-    pub(super) fn quote(&self) -> Option<ScalarStyle> {
+    /// Returns how a plain scalar is quoted that needs quotes.
+    pub(super) fn quote(&self) -> ScalarStyle {
         match self {
-            Self::Yaml(outline) => Some(outline.quote()),
-            Self::Text(_) => None,
+            Self::Yaml(outline) => outline.quote(),
+            Self::Text(_) => ScalarStyle::DoubleQuoted,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::find::{self, Cursor, Miss};
+use super::find::{self, Comment, Cursor, Miss};
 use super::site::Site;
 use super::text::{self, MissReason};
 use super::tree::Tree;
@@ -147,27 +147,73 @@ pub(super) fn missed(text: &str, tree: Option<&Tree<'_>>, searched: Vec<text::Mi
     misses.into_iter().map(place).filter(|missed| !taken.contains(&(missed.line, missed.column))).take(MOST).collect()
 }
 
-/// Looks for Flux markers with no site on their line, or on the next one where they stand on a line of their own.
+/// Looks for Flux markers with no site on their line, or on the next one where they stand on a line of their own, nor at another
+/// marker of their policy in the same mapping: name, tag and digest are one site.
 fn markers(text: &str, sites: &[Site], misses: &mut Vec<Miss>) {
     if !text.contains(MARKER) {
         return;
     }
     let lines: HashSet<usize> = sites.iter().map(|site| site.line).collect();
+    let mut mappings = Mappings::default();
+    // What markers there are in which mapping, and of which policies some stand at a site.
+    let (mut open, mut taken) = (Vec::new(), HashSet::new());
     let mut at = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let start = at;
         at += line.len();
-        let Some(comment) = line.find(MARKER).and_then(|marker| line[..marker].rfind('#')) else { continue };
-        let number = index + 1;
-        let is_alone = line[..comment].trim().is_empty();
-        if lines.contains(&number) || is_alone && lines.contains(&(number + 1)) {
+        let marker = line.find(MARKER).and_then(|marker| line[..marker].rfind('#'));
+        let value = line[..marker.unwrap_or(line.len())].trim_end();
+        let mapping = mappings.of(value);
+        let Some(comment) = marker else { continue };
+        let policy = Comment::read(&line[comment..]).said.first().map(|said| said.policy);
+        let is_alone = value.trim_start().is_empty();
+        if lines.contains(&(index + 1)) || is_alone && lines.contains(&(index + 2)) {
+            taken.extend(mapping.zip(policy));
+        } else {
+            open.push((start..at, comment, mapping.zip(policy)));
+        }
+    }
+    for (line, comment, place) in open {
+        if place.is_some_and(|place| taken.contains(&place)) {
             continue;
         }
         // A marker says more than what else was told of the line.
-        misses.retain(|miss| !(start..at).contains(&miss.at));
+        misses.retain(|miss| !line.contains(&miss.at));
         if misses.len() < MOST {
-            let shown = line[comment..].trim().to_owned();
-            misses.push(Miss { at: start + comment, path: String::new(), shown, why: Why::Marker });
+            let shown = text[line.start + comment..line.end].trim().to_owned();
+            misses.push(Miss { at: line.start + comment, path: String::new(), shown, why: Why::Marker });
+        }
+    }
+}
+
+/// Tells the lines of one block mapping from those of others, by where their keys stand.
+#[derive(Default)]
+struct Mappings {
+    /// The columns of the mappings around a line, with the number of each.
+    around: Vec<(usize, usize)>,
+    count: usize,
+}
+
+impl Mappings {
+    /// Returns the number of the mapping that a line is in; none if nothing stands on it.
+    fn of(&mut self, line: &str) -> Option<usize> {
+        let rest = line.trim_start();
+        if rest.is_empty() || rest.starts_with('#') {
+            return None;
+        }
+        let indent = line.len() - rest.len();
+        let key = rest.trim_start_matches(['-', ' ', '\t']);
+        let column = line.len() - key.len();
+        // A dash starts another one.
+        let end = if column > indent { indent } else { column };
+        while self.around.pop_if(|(other, _)| *other > end).is_some() {}
+        match self.around.last() {
+            Some(&(other, number)) if other == column => Some(number),
+            _ => {
+                self.count += 1;
+                self.around.push((column, self.count));
+                Some(self.count)
+            }
         }
     }
 }

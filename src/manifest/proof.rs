@@ -38,12 +38,6 @@ pub(super) enum Why {
         /// The value that was meant.
         expected: String,
     },
-    /// It would be no string, and stands where no quotes can be added.
-    #[error("YAML would read `{written}` as no string, and in a file that is no YAML no quotes are added")]
-    NoString {
-        /// What would stand there.
-        written: String,
-    },
     /// The second reader reads the new text differently.
     #[error("a second YAML reader finds more changed than the value, or reads it as no string")]
     SecondReader,

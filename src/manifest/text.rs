@@ -15,12 +15,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) use evidence::Evidence;
-pub(super) use finding::{Finding, Part};
+pub(super) use finding::{Finding, Mark, Part, Place};
 pub use search::{MAX_SEARCHES, Search, SearchError};
 
 use super::find;
 use super::layer::{Evidence as LayerEvidence, Layer};
-use super::site::{Bound, Form, Scalar, Site, Slot};
+use super::site::{Bound, Form, Naming, Scalar, Site, Slot};
 use super::tree::{Unreadable, decode};
 use super::watch::{Markers, Watch};
 use granit_parser::ScalarStyle;
@@ -121,9 +121,17 @@ pub(super) fn sites(text: &[u8], reader: &Reader, watch: &Watch) -> Result<Vec<S
 
 /// Makes a site that has no line yet.
 fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
-    let slot = |range: Option<Range<usize>>| range.and_then(|range| slot(text, range));
-    let (tag, tag_range) = finding.tag.map(|part| (part.value, part.range)).unzip();
-    let (digest, digest_range) = finding.digest.map(|part| (part.value, part.range)).unzip();
+    let (marker, bare, [tag_place, digest_place], naming) = match finding.mark {
+        Some(Mark { marker, bare, tag, digest, naming }) => (Some(marker), bare, [tag, digest], naming),
+        None => (None, false, [None, None], None),
+    };
+    let style = if bare { ScalarStyle::Plain } else { PART };
+    let (tag, tag_at) = finding.tag.map(|part| (part.value, part.range)).unzip();
+    let (digest, digest_at) = finding.digest.map(|part| (part.value, part.range)).unzip();
+    let stands = |range: Option<Option<Range<usize>>>, style| slot(text, Place { range: range.flatten()?, style, is_null: false });
+    let goes = |place: Option<Place>| slot(text, place?);
+    let blank = tag_place.is_some();
+    let whole = marker.as_ref().is_some_and(|marker| marker.whole);
     Site {
         path: finding.path,
         key: finding.key,
@@ -134,19 +142,33 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         repository: finding.repository,
         tag,
         digest,
-        blank: false,
-        marker: finding.marker,
+        blank,
+        marker,
         locked: finding.locked,
         no_digest: finding.no_digest,
-        bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), naming: None, layer: Arc::clone(layer) }),
+        bound: Some(Bound {
+            tag: stands(tag_at, style).or_else(|| goes(tag_place)),
+            digest: stands(digest_at, PART).or_else(|| goes(digest_place)),
+            naming: naming.and_then(|(place, name)| Some(Naming { slot: slot(text, place)?, name, whole })),
+            layer: Arc::clone(layer),
+        }),
     }
 }
 
+/// How a part of something is written: as it is, without quotes of its own.
+const PART: ScalarStyle = ScalarStyle::Literal;
+
 /// Makes a slot of bytes that are a value of their own: in such texts a tag or digest as a whole takes the place of a scalar, and the
 /// place where it stands that of a node.
-fn slot(text: &str, range: Range<usize>) -> Option<Slot> {
+fn slot(text: &str, place: Place) -> Option<Slot> {
+    let Place { range, style, is_null } = place;
+    let (node, span) = (range.start, range.clone());
+    if is_null {
+        let scalar = Arc::new(Scalar { node, span, value: String::new(), style });
+        return Some(Slot::Empty { scalar, form: Form::Plain });
+    }
     let value = text.get(range.clone())?.to_owned();
     let in_value = 0..value.len();
-    let scalar = Arc::new(Scalar { node: range.start, span: range.clone(), value, style: ScalarStyle::Plain });
+    let scalar = Arc::new(Scalar { node, span, value, style });
     Some(Slot::Part { scalar, in_value, in_text: range, form: Form::Plain })
 }

@@ -72,6 +72,8 @@ pub(super) fn is_build(word: &str) -> bool {
                 | b"patch"
                 | b"post"
                 | b"security"
+                // Of Rancher's charts, before the version that they package: `104.0.0_up1.0.0`.
+                | b"up"
                 | b"hotfix"
                 | b"fix"
                 | b"sp"

@@ -8,6 +8,7 @@ mod hostile;
 mod markers;
 mod missed;
 mod nested;
+mod odd_files;
 mod properties;
 mod shapes;
 mod slots;

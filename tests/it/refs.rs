@@ -167,6 +167,29 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_broken_file_that_is_read_for_its_markers_is_told_as_left_alone_and_its_marked_values_as_found() {
+    let broken = "image: REGISTRY/shop/api:1.0.0 # {\"$imagepolicy\": \"a:api\"}\n---\nimage: REGISTRY/shop/api:1.0.0\nx: [\n";
+    let world = World::new(&[("broken.yaml", broken)]);
+    let policy = world.policy("[[image]]\nrepository = \"REGISTRY/shop/api\"\nmarker = \"a:api\"\npolicy = { semver = \"^1.4\" }\n");
+    let all = || {
+        let sites = lines(&world.tagboat(&policy, &["refs", "--format", "json"]).done().stdout);
+        let others = lines(&world.tagboat(&policy, &["refs", "--missed", "--skipped", "--format", "json"]).done().stdout);
+        let told = sites.into_iter().chain(others);
+        told.map(|line| format!("{} {} {}", line["kind"], line["line"], line["why"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(all(), ["site 1 null", "skipped null partly-read"]);
+    let run = world.tagboat(&policy, &["refs", "--skipped"]).done();
+    assert!(run.stdout.contains("broken.yaml: only values at markers and what `[[file]]` finds in it are read, as "), "{}", run.stdout);
+    world.registry.publish_many("shop/api", ["1.0.0", "1.4.2"]);
+    // In the end, what was kept of the scans is read.
+    for _ in 0..3 {
+        let run = world.tagboat(&policy, &["run", "--once"]).done();
+        assert_eq!(run.stderr.matches("only values at markers").count(), 1, "{}", run.stderr);
+        assert_eq!(world.read("broken.yaml"), world.fill(&broken.replacen("1.0.0", "1.4.2", 1)));
+    }
+}
+
+#[test]
 fn an_environment_is_told_with_its_rules_and_what_git_keeps_beside_files() {
     let world = World::new(&[
         (API, "image: REGISTRY/shop/api:1.0.0\n"),

@@ -173,9 +173,10 @@ pub(super) fn print_skips(skips: &[Skip]) {
 fn summary(reason: &SkipReason) -> &'static str {
     match reason {
         SkipReason::TooLarge | SkipReason::Unreadable(Unreadable::TooLarge { .. }) => "it is too large",
-        SkipReason::Unreadable(Unreadable::NotYaml { .. }) => "it is no YAML, such as a template of Helm",
+        SkipReason::Unreadable(Unreadable::NotYaml { .. }) => "it is no YAML or JSON, such as a template of Helm",
         SkipReason::Unreadable(Unreadable::NotUtf8 { .. } | Unreadable::Utf16 | Unreadable::Binary { .. }) => "it is no text in UTF-8",
         SkipReason::Unreadable(_) => "it holds more, or deeper, than anyone writes",
+        SkipReason::PartlyRead(_) => "it is no YAML or JSON, and only its markers and what `[[file]]` finds are read",
         SkipReason::LfsPointer => "its content is kept by Git LFS",
         SkipReason::Encrypted => "it is encrypted with sops",
         SkipReason::Link => "it is a symbolic link",

@@ -25,7 +25,7 @@ use super::{LARGEST_FILE, SkipReason};
 use crate::engine::edges::Edge;
 use crate::environment::BlobId;
 use crate::error::chain;
-use crate::manifest::{Format, Formats, SCANNER, SavedSite, Sources, Watch};
+use crate::manifest::{Format, Formats, SCANNER, SavedSite, Sources, Unreadable, Watch};
 
 /// The version of the file's form.
 const VERSION: u32 = 2;
@@ -64,6 +64,9 @@ enum Line {
         sites: Vec<SavedSite>,
         #[serde(default, skip_serializing_if = "Not::not")]
         asks: bool,
+        /// Why the rest is not read, if so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rest: Option<Unreadable>,
     },
     Sum(String),
 }
@@ -198,7 +201,11 @@ impl Kept {
                 },
                 Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
                 Scanned::Sites(sites) => {
-                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect(), asks })?;
+                    sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect(), asks, rest: None })?;
+                }
+                Scanned::Partly(sites, reason) => {
+                    let (sites, rest) = (sites.iter().map(SavedSite::from).collect(), Some(reason.clone()));
+                    sealed.line(&Line::Sites { format, blob, sites, asks, rest })?;
                 }
             }
         }
@@ -232,7 +239,8 @@ impl Line {
                     SkipReason::TooLarge | SkipReason::LfsPointer => true,
                     SkipReason::Unreadable(reason) => reason.is_sound(),
                     // These are not said of a blob.
-                    SkipReason::Encrypted
+                    SkipReason::PartlyRead(_)
+                    | SkipReason::Encrypted
                     | SkipReason::Link
                     | SkipReason::Submodule
                     | SkipReason::NotRegular
@@ -243,10 +251,16 @@ impl Line {
                     restored.add((blob, format), Scanned::Skipped(reason), false);
                 }
             }
-            Self::Sites { format, blob, sites, asks } => {
+            Self::Sites { format, blob, sites, asks, rest } => {
                 let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
-                if let Some((blob, sites)) = BlobId::parse(&blob).zip(sites.filter(|sites| !sites.is_empty())) {
-                    restored.add((blob, format), Scanned::Sites(sites), asks);
+                let is_sound = rest.as_ref().is_none_or(Unreadable::is_sound);
+                let sites = sites.filter(|sites| !sites.is_empty() && is_sound);
+                if let Some((blob, sites)) = BlobId::parse(&blob).zip(sites) {
+                    let scanned = match rest {
+                        None => Scanned::Sites(sites),
+                        Some(reason) => Scanned::Partly(sites, reason),
+                    };
+                    restored.add((blob, format), scanned, asks);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::SkipReason;
 use super::sources::Told;
 use crate::environment::BlobId;
-use crate::manifest::{Format, Formats, Locked, Scan, Site, Watch};
+use crate::manifest::{Format, Formats, Locked, Scan, Site, Unreadable, Watch};
 
 /// A content and how it is read.
 pub(super) type Content = (BlobId, Format);
@@ -15,6 +15,8 @@ pub(super) type Content = (BlobId, Format);
 pub(super) enum Scanned {
     Nothing,
     Sites(Arc<[Site]>),
+    /// Some sites, and why the rest is not read.
+    Partly(Arc<[Site]>, Unreadable),
     Skipped(SkipReason),
 }
 
@@ -25,8 +27,13 @@ impl Scanned {
             return (Self::Skipped(SkipReason::LfsPointer), Told::default());
         }
         match formats.read(text, format, watch) {
-            Ok(Scan { sites, sources, asks }) => {
-                (if sites.is_empty() { Self::Nothing } else { Self::Sites(sites.into()) }, Told { sources, asks })
+            Ok(Scan { sites, sources, asks, rest }) => {
+                let scanned = match rest {
+                    _ if sites.is_empty() => Self::Nothing,
+                    None => Self::Sites(sites.into()),
+                    Some(reason) => Self::Partly(sites.into(), reason),
+                };
+                (scanned, Told { sources, asks })
             }
             Err(reason) => (Self::Skipped(reason.into()), Told::default()),
         }
@@ -36,6 +43,7 @@ impl Scanned {
     pub(super) fn unbound(self) -> Self {
         match self {
             Self::Sites(sites) => Self::Sites(sites.iter().cloned().map(Site::unbound).collect()),
+            Self::Partly(sites, reason) => Self::Partly(sites.iter().cloned().map(Site::unbound).collect(), reason),
             other => other,
         }
     }
@@ -45,6 +53,7 @@ impl Scanned {
         match self {
             Self::Nothing => (None, None),
             Self::Skipped(reason) => (None, Some(reason.clone())),
+            Self::Partly(sites, reason) => (Some(sites), Some(SkipReason::PartlyRead(reason.clone()))),
             Self::Sites(sites) => {
                 let encrypted = sites.iter().any(|site| site.locked == Some(Locked::Sops));
                 (Some(sites), encrypted.then_some(SkipReason::Encrypted))

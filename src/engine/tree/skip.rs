@@ -24,6 +24,9 @@ pub enum SkipReason {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// It should be YAML and is none, so that most of it is not read.
+    #[error("only values at markers and what `[[file]]` finds in it are read, as {0}")]
+    PartlyRead(Unreadable),
     /// Git holds only a pointer to its content.
     #[error("its content is kept by Git LFS, and the repository holds only a pointer to it")]
     LfsPointer,
@@ -54,6 +57,7 @@ impl SkipReason {
         match self {
             Self::TooLarge => "too-large",
             Self::Unreadable(_) => "unreadable",
+            Self::PartlyRead(_) => "partly-read",
             Self::LfsPointer => "lfs-pointer",
             Self::Encrypted => "encrypted",
             Self::Link => "link",

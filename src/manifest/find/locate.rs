@@ -73,7 +73,7 @@ impl<'w, 't> Located<'w, 't> {
 }
 
 /// Says whether a scalar is null or an empty string.
-pub(super) fn is_empty(value: &str, style: ScalarStyle) -> bool {
+pub(in super::super) fn is_empty(value: &str, style: ScalarStyle) -> bool {
     match style {
         ScalarStyle::Plain => matches!(value, "" | "~" | "null" | "Null" | "NULL"),
         _ => value.is_empty(),

@@ -16,6 +16,7 @@ use super::super::missed::{MOST, Why};
 use super::super::quote;
 use super::super::tree::{Kind, Tree};
 use super::super::watch::Watch;
+use super::bare::is_no_image;
 use super::nested::{MAX_LAYERS, holds_json};
 use super::scalar::{has_host, is_lone_digest, is_pinned_tag, names_image};
 use super::sources::Origins;
@@ -157,6 +158,7 @@ impl<'w, 't> Near<'w, 't> {
         // `images` lists pictures, too.
         let is_plural = || self.trail.nearest_key().is_some_and(|key| key.ends_with(['s', 'S']));
         match Reference::parse(value) {
+            _ if is_no_image(value) && !value.contains("://") => None,
             Ok(_) if self.trail.kind() == Some("ImageRepository") => Some(Why::Listed),
             Ok(_) if is_lone_digest(value) => Some(Why::NoRepository),
             Ok(reference) => (is_bare(&reference) && !is_plural()).then_some(Why::Unsure),

@@ -79,7 +79,8 @@ impl Finder<'_, '_> {
             }
             self.claim(&name, fields);
             let no_digest = fields.get(&name.with("digest")).is_none_or(|digest| self.is_empty(digest.value));
-            // A digest beside an empty tag was seen by itself.
+            // A digest beside an empty tag is a site by itself, and no tag is filled in: nobody knows which version the digest is of,
+            // so that the tag that a policy chooses, with its own digest, may be an older one.
             if is_empty && !(name.role == Role::Tag && no_digest) {
                 continue;
             }

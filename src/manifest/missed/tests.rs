@@ -21,7 +21,7 @@ fn near_watching(text: &str, patterns: &[&str]) -> Vec<String> {
 
 #[test]
 fn each_reason_is_given_with_its_place() {
-    let cases: [(&str, &[&str]); 52] = [
+    let cases: [(&str, &[&str]); 54] = [
         ("image: \"{{ .Values.image }}\"", &["1:9 template {{ .Values.image }}"]),
         ("image: {{ .Values.image }}", &["1:8 template {{ .Values.image }}"]),
         ("a: {image: '${IMAGE}'}", &["1:13 template ${IMAGE}"]),
@@ -84,6 +84,14 @@ fn each_reason_is_given_with_its_place() {
         ("x: &i redis:7\nimage: *i", &["2:8 alias *i"]),
         ("v: 1 # {\"$imagepolicy\": \"a:b:tag\"}", &["1:6 marker # {\"$imagepolicy\": \"a:b:tag\"}"]),
         ("image: {tag: v1} # {\"$imagepolicy\": \"a:b:tag\"}", &["1:18 marker # {\"$imagepolicy\": \"a:b:tag\"}"]),
+        (
+            "- repository: acme/api\n  tag: v1 # {\"$imagepolicy\": \"a:b:tag\"}\n- digest: '' # {\"$imagepolicy\": \"a:b:digest\"}",
+            &["3:14 marker # {\"$imagepolicy\": \"a:b:digest\"}"],
+        ),
+        (
+            "repository: acme/api\ntag: v1 # {\"$imagepolicy\": \"a:b:tag\"}\ndigest: '' # {\"$imagepolicy\": \"a:c:digest\"}",
+            &["3:12 marker # {\"$imagepolicy\": \"a:c:digest\"}"],
+        ),
         ("image: \"{{ a }}\"\n--- \nimage: $(B)", &["1:9 template {{ a }}", "3:8 template $(B)"]),
         ("ä: {image: '${I}'}", &["1:13 template ${I}"]),
     ];
@@ -106,8 +114,17 @@ fn what_was_taken_or_is_nothing_of_the_kind_is_not_told() {
         "image: ghcr.io/acme/api:1 # {\"$imagepolicy\": \"a:b\"}",
         "# {\"$imagepolicy\": \"a:b\"}\nimage: ghcr.io/acme/api:1",
         "args: ['--image=ghcr.io/acme/api:1']",
+        // Name, tag and digest are one site, wherever else in their mapping they stand.
+        "- repository: acme/api # {\"$imagepolicy\": \"a:b:name\"}\n  pull: {a: 1}\n  tag: v1 # {\"$imagepolicy\": \"a:b:tag\"}\n  x:\n    y: 1\n  digest: '' # {\"$imagepolicy\": \"a:b:digest\"}",
         "# image: nginx:Bad:1",
         "image: true",
+        // Versions, ranges, paths, pictures, disks.
+        "image: 1.0.0",
+        "image: ^1.0.0",
+        "image: /assets/logo.png",
+        "image: ./logo.svg",
+        "image: assets/logo.png",
+        "image: ubuntu-22.04.qcow2",
         "image: ''",
         "image:",
         "image: {}",

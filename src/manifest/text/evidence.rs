@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
 
 use super::super::edit::{Change, Splice};
 use super::super::proof::Why;
 use super::super::site::Marker;
 use super::{Finding, Reader};
-use crate::image::{Digest, Repository, Tag};
+use crate::image::{Digest, Reference, Repository, Tag};
 
 /// What a scan keeps of a text, so that an edit can be proved.
 #[derive(Debug)]
@@ -21,10 +22,11 @@ pub(in super::super) struct Evidence {
 /// What there is to tell of a reference, watched or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Trace {
-    /// Where it stands, and its tag and digest, if they can be edited.
+    /// Where it stands, and its tag, digest and name, or where they go, if they can be edited.
     at: usize,
     tag_at: Option<usize>,
     digest_at: Option<usize>,
+    name_at: Option<usize>,
     repository: Repository,
     tag: Option<Tag>,
     digest: Option<Digest>,
@@ -54,11 +56,8 @@ impl Evidence {
         for (old, found) in self.traces.iter().zip(&found) {
             let new = Trace::of(found);
             let expected = old.after(changes, &shifts, &mut owned).ok_or(Why::MoreChanged)?;
-            let changed = expected.tag != old.tag || expected.digest != old.digest;
-            if expected.tag != old.tag && new == expected && found.retyped {
-                return Err(Why::NoString { written: found.written.clone() });
-            }
-            if new != expected {
+            if new != expected || expected.tag != old.tag && found.is_retyped() {
+                let changed = expected.tag != old.tag || expected.digest != old.digest;
                 let meant = [expected.tag.as_ref().map(Tag::to_string), expected.digest.as_ref().map(Digest::to_string)];
                 let meant = meant.into_iter().flatten().collect::<Vec<_>>().join("@");
                 return Err(if changed { Why::NotExpected { expected: meant } } else { Why::MoreChanged });
@@ -71,33 +70,39 @@ impl Evidence {
 
 impl Trace {
     fn of(finding: &Finding) -> Self {
+        let start = |range: Option<&Range<usize>>| range.map(|range| range.start);
         Self {
             at: finding.at,
-            tag_at: finding.tag.as_ref().and_then(|part| part.range.as_ref()).map(|range| range.start),
-            digest_at: finding.digest.as_ref().and_then(|part| part.range.as_ref()).map(|range| range.start),
+            tag_at: start(finding.tag_at()),
+            digest_at: start(finding.digest_at()),
+            name_at: start(finding.name_at()),
             repository: finding.repository.clone(),
             tag: finding.tag.as_ref().map(|part| part.value.clone()),
             digest: finding.digest.as_ref().map(|part| part.value.clone()),
-            marker: finding.marker.clone(),
+            marker: finding.mark.as_ref().map(|mark| mark.marker.clone()),
         }
     }
 
     /// Returns what must be found of it after the changes, and notes those that are its own; none if one of them is no tag or digest.
     fn after(&self, changes: &[Change], shifts: &Shifts, owned: &mut BTreeSet<usize>) -> Option<Self> {
+        let at = |at: usize| {
+            let index = changes.binary_search_by_key(&Some(at), |change| change.splices.first().map(|splice| splice.span.start)).ok();
+            index.and_then(|index| Some((index, changes.get(index)?)))
+        };
+        // Quotes, or a space, may come before a value.
+        let lead = |change: &Change| change.splices.first()?.text.find(&change.value);
+        let place = |place: usize| {
+            let lead = at(place).map_or(Some(0), |(_, change)| lead(change))?;
+            Some(shifts.after(place)? + lead)
+        };
+        let maybe = |old: Option<usize>| old.map_or(Some(None), |old| place(old).map(Some));
         let mut after = self.clone();
-        after.at = shifts.after(self.at)?;
-        after.tag_at = match self.tag_at {
-            Some(at) => Some(shifts.after(at)?),
-            None => None,
-        };
-        after.digest_at = match self.digest_at {
-            Some(at) => Some(shifts.after(at)?),
-            None => None,
-        };
-        let mut change = |at: Option<usize>| {
-            let index = changes.binary_search_by_key(&Some(at?), |change| change.splices.first().map(|splice| splice.span.start)).ok()?;
+        after.at = place(self.at)?;
+        (after.tag_at, after.digest_at, after.name_at) = (maybe(self.tag_at)?, maybe(self.digest_at)?, maybe(self.name_at)?);
+        let mut change = |place: Option<usize>| {
+            let (index, change) = at(place?)?;
             owned.insert(index);
-            changes.get(index)
+            Some(change)
         };
         if let Some(change) = change(self.tag_at) {
             let (tag, digest) = change.value.split_once('@').map_or((change.value.as_str(), None), |(tag, digest)| (tag, Some(digest)));
@@ -109,6 +114,16 @@ impl Trace {
         }
         if let Some(change) = change(self.digest_at) {
             after.digest = Some(Digest::parse(&change.value).ok()?);
+        }
+        if let (Some(change), Some(marker)) = (change(self.name_at), &mut after.marker) {
+            marker.misnamed = false;
+            let start = after.name_at.take()?;
+            if marker.whole {
+                let (reference, spans) = Reference::parse_spans(&change.value).ok()?;
+                (after.tag, after.digest) = (reference.tag().cloned(), reference.digest().cloned());
+                after.tag_at = spans.tag.map(|span| start + span.start);
+                after.digest_at = spans.digest.map(|span| start + span.start);
+            }
         }
         Some(after)
     }

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
+use granit_parser::ScalarStyle;
+
 use super::super::find::{has_host, is_lone_digest};
 use super::super::joined::Joined;
+use super::super::quote;
 use super::super::site::{Locked, Marker, NoDigest, Shape};
 use super::super::tree::Unreadable;
 use super::super::watch::Watch;
@@ -32,10 +35,32 @@ pub(in super::super) struct Finding {
     pub(in super::super) no_digest: Option<NoDigest>,
     /// Whether it is an image for sure, by what stands before it.
     pub(in super::super) sure: bool,
-    /// What the marker says that stands at it, if one that is bound does.
-    pub(in super::super) marker: Option<Marker>,
-    /// Whether YAML would take the value that it stands in for something else than a string.
-    pub(in super::super) retyped: bool,
+    /// What the marker adds that stands at it, if one that is bound does.
+    pub(in super::super) mark: Option<Mark>,
+}
+
+/// What a marker adds to what is found.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Mark {
+    pub(in super::super) marker: Marker,
+    /// Whether the tag is all of a plain scalar, which gets quotes where it would be no string without.
+    pub(in super::super) bare: bool,
+    /// Where the tag goes if none stands there yet.
+    pub(in super::super) tag: Option<Place>,
+    /// Where the digest goes if none stands there yet.
+    pub(in super::super) digest: Option<Place>,
+    /// Where the name of the policy's repository goes, or all of the reference, if something else or nothing stands there.
+    pub(in super::super) naming: Option<(Place, String)>,
+}
+
+/// Where a value goes that is all of a scalar.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Place {
+    pub(in super::super) range: Range<usize>,
+    /// How it is written.
+    pub(in super::super) style: ScalarStyle,
+    /// Whether nothing stands there, or null.
+    pub(in super::super) is_null: bool,
 }
 
 /// A value, and where it stands if it stands there in one piece.
@@ -66,8 +91,7 @@ impl Finding {
             locked: lost.then_some(Locked::Assembled),
             no_digest: None,
             sure,
-            marker: None,
-            retyped: false,
+            mark: None,
         })
     }
 
@@ -79,14 +103,33 @@ impl Finding {
         watch.covers(&self.repository)
     }
 
-    /// Returns where its tag or digest stands, with all between.
+    /// Says whether YAML would take its tag for something else than a string.
+    pub(super) fn is_retyped(&self) -> bool {
+        let is_bare = self.mark.as_ref().is_some_and(|mark| mark.bare);
+        is_bare && self.tag.as_ref().is_some_and(|tag| quote::retypes(tag.value.as_str()))
+    }
+
+    /// Returns where its tag stands, or goes.
+    pub(in super::super) fn tag_at(&self) -> Option<&Range<usize>> {
+        let gap = || Some(&self.mark.as_ref()?.tag.as_ref()?.range);
+        self.tag.as_ref().map_or_else(gap, |part| part.range.as_ref())
+    }
+
+    /// Returns where its digest stands, or goes.
+    pub(in super::super) fn digest_at(&self) -> Option<&Range<usize>> {
+        let gap = || Some(&self.mark.as_ref()?.digest.as_ref()?.range);
+        self.digest.as_ref().map_or_else(gap, |part| part.range.as_ref())
+    }
+
+    /// Returns where a name goes.
+    pub(in super::super) fn name_at(&self) -> Option<&Range<usize>> {
+        self.mark.as_ref()?.naming.as_ref().map(|(place, _)| &place.range)
+    }
+
+    /// Returns all that an edit may write to, with what is between.
     pub(in super::super) fn extent(&self) -> Option<Range<usize>> {
-        let tag = self.tag.as_ref().and_then(|part| part.range.clone());
-        let digest = self.digest.as_ref().and_then(|part| part.range.clone());
-        match (tag, digest) {
-            (Some(tag), Some(digest)) => Some(tag.start.min(digest.start)..tag.end.max(digest.end)),
-            (one, other) => one.or(other),
-        }
+        let places = || [self.tag_at(), self.digest_at(), self.name_at()].into_iter().flatten();
+        Some(places().map(|place| place.start).min()?..places().map(|place| place.end).max()?)
     }
 }
 

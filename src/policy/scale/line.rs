@@ -52,6 +52,11 @@ impl Line {
     }
 
     /// Checks the variant, and the form of the build with it: `2.1.3-ls45` and `2.1.3` are two series of one image.
+    ///
+    /// So are a chart's `1.2.3_build.2`, which is `1.2.3+build.2` there, and `1.2.3`. Helm and Flux would take the former within a range,
+    /// as semantic versions have no precedence by metadata; but then nobody can say which of `1.2.3+build.1` and `1.2.3+build.2` they
+    /// take, and who publishes both with and without most often tests the one and releases the other. A site with metadata follows
+    /// its series; one without takes them under `variant = "any"`, those without first.
     pub(super) fn wants_variant<'a>(&self, key: &Reading<'a>, current: Option<&Reading<'a>>) -> Result<(), Rejection<'a>> {
         let fits = match &self.variant {
             Variant::Any => true,

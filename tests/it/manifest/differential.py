@@ -1,9 +1,10 @@
 """Reads a JSON string a line, a YAML text, and answers with a line: its scalars with their places, or why it cannot be read.
 
 PyYAML's own scanner and parser, in Python. A scalar is [place, tag, value]; a place is made of the numbers of the entries on the
-way, so that doubled keys have places of their own.
+way, so that doubled keys have places of their own. One text has as many seconds as the first argument says; then this process ends.
 """
 import json
+import signal
 import sys
 
 import yaml
@@ -28,6 +29,7 @@ def flatten(node, place, scalars):
 
 
 for line in sys.stdin:
+    signal.alarm(int(sys.argv[1]))
     try:
         scalars = []
         for number, document in enumerate(yaml.compose_all(json.loads(line), Loader=yaml.SafeLoader)):
@@ -37,3 +39,4 @@ for line in sys.stdin:
     except (yaml.YAMLError, RecursionError) as error:
         answer = {"error": " ".join(str(error).split())}
     print(json.dumps(answer), flush=True)
+    signal.alarm(0)

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, TestRunner};
@@ -44,10 +47,14 @@ enum Answer {
     Error(String),
 }
 
+/// How long a text may take PyYAML, which reads the largest of them in less than a second.
+const DEADLINE: Duration = Duration::from_secs(30);
+
 struct PyYaml {
     child: Child,
     input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    /// The lines that it answers with.
+    answers: Receiver<io::Result<String>>,
 }
 
 impl PyYaml {
@@ -55,16 +62,21 @@ impl PyYaml {
         let has = Command::new("python3").args(["-c", "import yaml"]).stderr(Stdio::null()).status();
         assert!(has.is_ok_and(|status| status.success()), "PyYAML is missing: `tests/run.sh` installs it (Debian: python3-yaml)");
         let mut command = Command::new("python3");
-        command.args(["-u", "-c", include_str!("differential.py")]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // It ends by itself, too, should nobody be left to end it.
+        let seconds = DEADLINE.as_secs().to_string();
+        command.args(["-u", "-c", include_str!("differential.py"), &seconds]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, input, output }
+        let (sender, answers) = mpsc::channel();
+        // Ends with the process, or when nobody listens.
+        thread::spawn(move || output.lines().try_for_each(|line| sender.send(line)));
+        Self { child, input, answers }
     }
 
     fn read(&mut self, text: &str) -> Result<Scalars, String> {
         writeln!(self.input, "{}", serde_json::to_string(text).unwrap()).unwrap();
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
+        let answer = self.answers.recv_timeout(DEADLINE + Duration::from_secs(5));
+        let line = answer.unwrap_or_else(|error| panic!("no answer in {DEADLINE:?}: {error}; the text was\n{text}")).unwrap();
         match serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}")) {
             Answer::Scalars(scalars) => Ok(scalars),
             Answer::Error(error) => Err(error),

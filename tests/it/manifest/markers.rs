@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tagboat::error::{Classified, Verdict};
 use tagboat::image::{Repository, RepositoryPattern, Tag};
 use tagboat::manifest::{Edit, EditError, Format, Formats, Locked, Named, Search, Shape, Site, Watch, apply, scan};
 
@@ -305,12 +304,31 @@ fn a_template_that_is_no_yaml_is_read_line_by_line_for_markers() {
         (&parts("1", old.as_str()), &parts("2.0.0", new.as_str())),
         (&turned("1", old.as_str()), &turned("2.0.0", new.as_str())),
         (&sha(old.as_str()), &sha(new.as_str())),
+        // Empty values, with nothing below that could be one.
+        ("tag: \"\" # <api:tag>\n", "tag: \"2.0.0\" # <api:tag>\n"),
+        ("  tag: ''\t# <api:tag>\nb: 1\n", "  tag: '2.0.0'\t# <api:tag>\nb: 1\n"),
+        ("a:\r\n  - tag: # <api:tag>\r\n\r\n  # x\r\n  - b: 1\r\n", "a:\r\n  - tag: 2.0.0 # <api:tag>\r\n\r\n  # x\r\n  - b: 1\r\n"),
+        ("tag: ~ # <api:tag>\n", "tag: 2.0.0 # <api:tag>\n"),
+        ("tag: null # <api:tag>\n", "tag: 2.0.0 # <api:tag>\n"),
+        ("# <api:tag>\ntag: \"\"\n", "# <api:tag>\ntag: \"2.0.0\"\n"),
+        ("image: \"\" # <api>\n", "image: \"ghcr.io/acme/api:2.0.0\" # <api>\n"),
+        ("image: # <api>\nb: 1\n", "image: ghcr.io/acme/api:2.0.0 # <api>\nb: 1\n"),
+        // The name of another repository, as Flux writes it, and its own as it stands.
+        ("image: ghcr.io/acme/web:1 # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("image: ghcr.io/acme/api # <api>\n", "image: ghcr.io/acme/api:2.0.0 # <api>\n"),
+        ("image: docker.io/library/nginx # <hub>\n", "image: docker.io/library/nginx:2.0.0 # <hub>\n"),
+        ("- 'ghcr.io/acme/web:1' # <api>\n", "- 'ghcr.io/acme/api:2.0.0' # <api>\n"),
+        ("name: ghcr.io/acme/api # <api:name>\n", "name: ghcr.io/acme/api # <api:name>\n"),
+        ("name: \"ghcr.io/acme/web\" # <api:name>\n", "name: \"ghcr.io/acme/api\" # <api:name>\n"),
+        ("- name: acme/web # <api:name>\n  tag: 1 # <api:tag>\n", "- name: ghcr.io/acme/api # <api:name>\n  tag: 2.0.0 # <api:tag>\n"),
+        ("tag: \"\" # <api:tag>\nname: acme/web # <api:name>\n", "tag: \"2.0.0\" # <api:tag>\nname: ghcr.io/acme/api # <api:name>\n"),
         (&whole(&format!("1@{old}")), &whole(&format!("2.0.0@{new}"))),
     ] {
         let text = templated(text);
         let found = scan(text.as_bytes(), Format::Template, &marked()).unwrap();
         assert_eq!(found.len(), 1, "{text}{found:#?}");
-        assert_eq!(found[0].marker.as_ref().unwrap().digest, !text.contains(":tag\"") || text.contains(":digest\""), "{text}");
+        let is_part = text.contains(":tag\"") || text.contains(":name\"");
+        assert_eq!(found[0].marker.as_ref().unwrap().digest, !is_part || text.contains(":digest\""), "{text}");
         let moved = bump_template(&text, "2.0.0").unwrap();
         assert_eq!(moved, templated(expected));
         assert_eq!(bump_template(&moved, "2.0.0").unwrap(), moved, "a second time there is nothing to do");
@@ -342,12 +360,21 @@ fn what_is_not_beyond_doubt_in_a_template_is_left_alone_and_shown() {
         "image: ghcr.io/acme/api:1 # <api> <web>\n",
         "{newName: ghcr.io/acme/api, newTag: 1} # <api:name> <api:tag>\n",
         // Nothing that fits.
-        "image: ghcr.io/acme/web:1 # <api>\n",
-        "image: ghcr.io/acme/api # <api>\n",
-        "name: ghcr.io/acme/api # <api:name>\n",
+        "image: not an image # <api>\n",
+        "tag: ghcr.io/acme/web:1 # <api>\n",
+        "tag: \"\" # <api>\n",
+        "name: ghcr.io/acme/web:1 # <api:name>\n",
+        "name: # <api:name>\n",
         "digest: abc # <api:digest>\n",
-        "tag: \"\" # <api:tag>\n",
+        "image: [ghcr.io/acme/web:1, ghcr.io/acme/db:1] # <api>\n",
+        "# <api>\nimage: ghcr.io/acme/web:1\n",
+        // An empty value that what is below may be.
+        "tag: # <api:tag>\n  1\n",
+        "tag: # <api:tag>\n- 1\n",
+        "tag: # <api:tag>\n\n# x\n  {{ .x }}\n",
         "tag: # <api:tag>\n",
+        "{a: 1, tag: # <api:tag>\n}\n",
+        "- \"--tag=\" # <api:tag>\n",
         // Of no policy that is bound.
         "image: ghcr.io/acme/api:1 # <other>\n",
         // Above something else.
@@ -376,11 +403,12 @@ fn what_is_not_beyond_doubt_in_a_template_is_left_alone_and_shown() {
 }
 
 #[test]
-fn a_tag_that_yaml_would_retype_is_not_written_without_quotes_into_a_template() {
+fn a_tag_that_yaml_would_retype_gets_quotes_in_a_template() {
     for tag in ["1.10", "20240131", "1e3", "true"] {
-        let error = bump_template(&templated("tag: v1 # <api:tag>\n"), tag).unwrap_err();
-        assert!(error.to_string().contains(&format!("YAML would read `{tag}` as no string")), "{error}");
-        assert_eq!((error.verdict(), error.hint().as_deref()), (Verdict::Stalled, Some("put the value in quotes")));
+        for text in ["tag: v1 # <api:tag>\n", "- v1 # <api:tag>\n", "{tag: v1} # <api:tag>\n"] {
+            let text = templated(text);
+            assert_eq!(bump_template(&text, tag).unwrap(), text.replace("v1", &format!("\"{tag}\"")));
+        }
         for text in ["tag: 'v1' # <api:tag>\n", "- --tag=v1 # <api:tag>\n", "image: ghcr.io/acme/api:v1 # <api>\n"] {
             let text = templated(text);
             assert_eq!(bump_template(&text, tag).unwrap(), text.replace("v1", tag));
@@ -442,8 +470,12 @@ proptest! {
                 prop_assert!(old == new || is_marked || is_below, "{:?} became {:?}", old, new);
                 is_below = is_marked || is_below && old.is_empty();
                 let lead = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
-                let tail = |line: &str| line[lead..].find([' ', '\'', '"', ',']).map_or(line.len(), |end| lead + end);
-                prop_assert_eq!(&old[tail(old)..], &new[tail(new)..]);
+                let shorter = old.len().min(new.len()) - lead;
+                let tail = old.bytes().rev().zip(new.bytes().rev()).take_while(|(old, new)| old == new).count().min(shorter);
+                let (gone, written) = (&old[lead..old.len() - tail], &new[lead..new.len() - tail]);
+                // One value for another, with a space before it or quotes around it at most.
+                prop_assert!(!gone.contains([' ', ',', '#', '[', '{', '\'', '"']), "{:?} became {:?}", old, new);
+                prop_assert!(!written.trim_matches([' ', '"']).contains([' ', ',', '#', '[', '{', '\'', '"']), "{:?} became {:?}", old, new);
             }
             prop_assert_eq!(bump_template(&moved, &tag).unwrap(), moved);
         }
@@ -451,8 +483,13 @@ proptest! {
 }
 
 /// Parts that templates are made of.
-const PARTS: [&str; 28] = [
+const PARTS: [&str; 33] = [
     "image: ",
+    "name: ",
+    "docker.io/acme/old:1",
+    "docker.io/acme/old",
+    "~",
+    " # <api:name>\n",
     "tag: ",
     "- ",
     "ghcr.io/acme/api:1",

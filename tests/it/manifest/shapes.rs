@@ -3,7 +3,7 @@
 use tagboat::image::Tag;
 use tagboat::manifest::{Format, Shape, Watch, scan};
 
-use super::{api_sites, describe, watch};
+use super::{api_sites, describe, digest, watch};
 
 /// Scans for `ghcr.io/acme/api` and compares the sites' descriptions, repository left out.
 fn finds(text: &str, expected: &[&str]) {
@@ -110,6 +110,22 @@ fn a_tag_that_is_empty_is_one_to_fill() {
     }
     for text in ["{repository: ghcr.io/acme/api, tag}", "? tag\nrepository: ghcr.io/acme/api\n"] {
         finds(text, &[]);
+    }
+}
+
+#[test]
+fn an_empty_tag_beside_a_digest_is_not_filled_as_nobody_knows_which_version_the_digest_is_of() {
+    let digest = digest('a');
+    for (text, found) in [
+        (format!("repository: ghcr.io/acme/api\ntag: \"\"\ndigest: {digest}\n"), "3:9 split digest -@sha256:aaaaaaa"),
+        (format!("image: {{repository: ghcr.io/acme/api, digest: '{digest}', tag: ~}}\n"), "1:48 split image.digest -@sha256:aaaaaaa"),
+        (
+            format!("images: [{{name: ghcr.io/acme/api, newTag: '', digest: {digest}}}]\n"),
+            "1:55 kustomize images[0].digest -@sha256:aaaaaaa",
+        ),
+    ] {
+        finds(&text, &[found]);
+        assert!(!api_sites(&text)[0].blank, "{text}");
     }
 }
 
@@ -391,6 +407,13 @@ fn patterns_find_all_that_they_cover() {
     assert_eq!(found(&["**"]), 4);
     assert_eq!(found(&["ghcr.io/acme/api", "ghcr.io/acme/api", "ghcr.io/*/api"]), 2);
     assert_eq!(found(&[]), 0);
+}
+
+#[test]
+fn a_version_a_path_or_a_picture_is_no_image_without_a_tag() {
+    lists("image: 1.0.0\ninitImage: v2.1\n", &[]);
+    lists("image: assets/logo.png\nbaseImage: ubuntu-22.04.qcow2\nimages: [a.example.com/x.svg]\n", &[]);
+    lists("image: 3proxy\nbaseImage: acme/png\nlogoImage: acme/logo.png:1.0\n", &["3proxy", "acme/png", "acme/logo.png:1.0"]);
 }
 
 #[test]

@@ -228,6 +228,31 @@ fn expressions_that_match_everywhere_are_bounded() {
 }
 
 #[test]
+fn a_large_text_of_many_matches_is_read_as_a_small_one_is() {
+    let line = |index: usize| format!("# {}\n{}", "x".repeat(index % 300), if index.is_multiple_of(4) { "api:\n1\r\n" } else { "\n" });
+    let text: String = (0..16_000).map(line).collect();
+    assert!(text.len() > 2 << 20);
+    let formats = formats(&[r"^api:\n(?<tag>\d+)$"], Some(API));
+    let sites = searched(&formats, &text).unwrap();
+    let lines: Vec<usize> = sites.iter().map(|site| site.line).collect();
+    let wanted: Vec<usize> = text.split('\n').enumerate().filter(|(_, line)| *line == "1\r").map(|(index, _)| index + 1).collect();
+    assert_eq!((lines.len(), lines), (4_000, wanted));
+}
+
+#[test]
+fn a_match_of_some_lines_is_found_wherever_it_stands() {
+    let formats = formats(&[r"(?s)<(?<tag>\d+)[^>]*>", "(?<tag>9)$"], Some(API));
+    for before in (0..10_000).step_by(617) {
+        for length in [0, 1, 300, 4_000] {
+            let text = format!("{}<1{}>{}9", "a\n".repeat(before), "\n".repeat(length), " \n".repeat(before));
+            let found = searched(&formats, &text).unwrap();
+            let tags: Vec<_> = found.iter().map(|site| site.tag.as_ref().unwrap().as_str()).collect();
+            assert_eq!(tags, ["1", "9"], "{before} {length}");
+        }
+    }
+}
+
+#[test]
 fn hostile_texts_are_read_in_one_go() {
     let unit = |unit: &str| unit.repeat((128 << 10) / unit.len()) + "\nghcr.io/acme/api";
     for text in [

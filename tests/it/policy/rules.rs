@@ -1,8 +1,8 @@
 //! The rules that hold under every order: conditions, no downgrade, holds, ties.
 
-use tagboat::policy::{Code, Config, Decision, Direction::*, Keep, Precision, Prerelease, Step::*, Variant};
+use tagboat::policy::{Code, Config, Decision, Direction::*, Keep, Precision, Prerelease, Question, Step::*, Variant};
 
-use super::{alphabetical, best, decide, filtered, hold, numeric, outcome, policy, semver, strict, tag, update};
+use super::{alphabetical, best, decide, filtered, hold, numeric, outcome, policy, semver, strict, tag, tags, update};
 
 #[test]
 fn the_default_is_update_minor() {
@@ -139,6 +139,25 @@ fn variants() {
     assert_eq!(outcome(any(), "1.2.4 1.2.4-slim 1.2.4-alpine", "1.2.3-slim"), "1.2.4-slim", "the site's own first");
     assert_eq!(outcome(any(), "1.2.4 1.2.4-slim 1.2.4-alpine", "1.2.3-jammy"), "1.2.4", "then none");
     assert_eq!(outcome(any(), "1.2.3 1.2.3-alpine", "1.2.3-slim"), "up-to-date", "another variant of one version is not newer");
+}
+
+#[test]
+fn a_chart_without_build_metadata_takes_none_unless_any_variant_will_do() {
+    let any = |config| Config { variant: Variant::Any, ..config };
+    for (list, current, same, anything) in [
+        ("1.2.2 1.2.3_build.2", "1.2.2", "up-to-date", "1.2.3_build.2"),
+        ("1.2.2 1.2.3_4f2a91c 1.2.3_up1.0.0", "1.2.2", "up-to-date", "1.2.3_up1.0.0"),
+        ("1.2.3_build.2 1.2.3_build.10 1.2.3", "1.2.2", "1.2.3", "1.2.3"),
+        // One with metadata goes on with its own.
+        ("1.2.3_build.2 1.2.3_build.10 1.2.4", "1.2.3_build.1", "1.2.3_build.10", "1.2.4"),
+        ("104.0.0_up1.0.0 105.0.0_up1.1.0 106.0.0", "104.0.0_up1.0.0", "105.0.0_up1.1.0", "106.0.0"),
+    ] {
+        assert_eq!(outcome(semver(">=0"), list, current), same, "{list}");
+        assert_eq!(outcome(any(semver(">=0")), list, current), anything, "{list}");
+    }
+    let policy = policy(semver(">=0"));
+    let decision = policy.decide(&Question { current: Some(&tag("1.2.2")), ..Question::of(&tags("1.2.3_build.2")) });
+    assert!(decision.to_string().contains("build"), "{decision}");
 }
 
 #[test]
