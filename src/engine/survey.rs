@@ -5,6 +5,7 @@ mod folder;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::tree::{Cache, LARGEST_FILE, Skip, SkipReason, View, is_lfs_pointer};
 use super::{EnvironmentConfig, ImageRule, Rules};
@@ -94,7 +95,7 @@ impl Survey {
 fn sites(text: &[u8], (formats, format): (&Formats, Format), watch: &Watch) -> Result<Vec<Site>, Unreadable> {
     let mut sites = formats.scan(text, format, watch)?;
     // What is watched is known better: by its repository and its marker.
-    let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
+    let watched: HashSet<Arc<str>> = sites.iter().map(|site| site.key.clone()).collect();
     sites.extend(formats.scan(text, format, &Watch::everything())?.into_iter().filter(|site| !watched.contains(&site.key)));
     sites.sort_by_key(|site| (site.line, site.column));
     Ok(sites)

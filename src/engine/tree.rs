@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use super::{EnvironmentConfig, Rules, parallel};
 use crate::environment::{BlobId, Entry, Error, Snapshot};
-use crate::image::Repository;
+use crate::image::{Pool, Repository};
 use crate::manifest::{self, Format, Formats, Site, Watch};
 
 use census::Census;
@@ -43,6 +43,8 @@ const LARGE_FILE: usize = 1024 * 1024;
 /// If more blobs than these are scanned at once, their sites do not keep their places in the text, which then is scanned again
 /// before an edit: a pass seldom edits as many.
 const MOST_BOUND: usize = 20_000;
+/// So many blobs are scanned, and then learnt, at a time, so that what is found does not pile up before it shares its texts.
+const A_BATCH: usize = 1_000;
 /// More files than these that are left alone are counted, not listed.
 const MOST_SKIPS: usize = 1_000;
 
@@ -50,7 +52,7 @@ const MOST_SKIPS: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct SiteFile {
     /// The path from the root.
-    pub path: String,
+    pub path: Arc<str>,
     /// The id of its content.
     pub blob: BlobId,
     /// How it is read.
@@ -117,6 +119,8 @@ impl View<'_> {
 pub struct Cache {
     watch: Watch,
     census: Census,
+    /// The texts of all sites.
+    pool: Pool,
     /// The last tree and its id.
     last: Option<(String, Arc<Tree>)>,
     kept: Option<Kept>,
@@ -126,7 +130,7 @@ impl Cache {
     /// Makes an empty cache for what is looked for.
     #[must_use]
     pub fn new(watch: Watch) -> Self {
-        Self { watch, census: Census::default(), last: None, kept: None }
+        Self { watch, census: Census::default(), pool: Pool::default(), last: None, kept: None }
     }
 
     /// Keeps what blobs hold in a file as well, for the next process with the same settings. Nothing is read or made before
@@ -159,7 +163,7 @@ impl Cache {
             return Ok(Arc::clone(tree));
         }
         if let Some(kept) = &mut self.kept {
-            self.census.restore(kept.load(&self.watch));
+            self.census.restore(kept.load(&self.watch, &mut self.pool));
         }
         let view = View { environment, rules };
         let before = self.last.as_ref().map(|(_, tree)| Arc::clone(&tree.root));
@@ -182,17 +186,21 @@ impl Cache {
     /// Scans blobs, each where it lies in the object database and as soon as it is read; returns their number.
     fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: Vec<(BlobId, Format)>) -> Result<usize, Error> {
         let (watch, count) = (&self.watch, new.len());
-        let scanned = parallel::map(new, |(blob, format)| {
+        let scan = |(blob, format)| {
             let scan = |text: &[u8]| {
                 let _alone = alone(text);
                 Scanned::of(text, formats, format, watch)
             };
             let scanned = snapshot.look(blob, LARGEST_FILE, |text| if count > MOST_BOUND { scan(text).unbound() } else { scan(text) })?;
             Ok(((blob, format), scanned.unwrap_or(Scanned::Skipped(SkipReason::TooLarge))))
-        });
-        for scanned in scanned {
-            let (content, scanned) = scanned?;
-            self.census.learn(content, scanned);
+        };
+        self.census.reserve(count);
+        for batch in new.chunks(A_BATCH) {
+            for scanned in parallel::map(batch.to_vec(), scan) {
+                let (content, mut scanned) = scanned?;
+                scanned.share(&mut self.pool);
+                self.census.learn(content, scanned);
+            }
         }
         Ok(count)
     }

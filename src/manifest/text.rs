@@ -125,12 +125,12 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
     let (tag, tag_range) = finding.tag.map(|part| (part.value, part.range)).unzip();
     let (digest, digest_range) = finding.digest.map(|part| (part.value, part.range)).unzip();
     Site {
-        path: finding.path,
-        key: finding.key,
+        path: finding.path.into(),
+        key: finding.key.into(),
         line: 0,
         column: 0,
         shape: finding.shape,
-        written: finding.written,
+        written: finding.written.into(),
         repository: finding.repository,
         tag,
         digest,
@@ -138,7 +138,12 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         marker: finding.marker,
         locked: finding.locked,
         no_digest: finding.no_digest,
-        bound: Some(Bound { tag: slot(tag_range.flatten()), digest: slot(digest_range.flatten()), naming: None, layer: Arc::clone(layer) }),
+        bound: Some(Box::new(Bound {
+            tag: slot(tag_range.flatten()),
+            digest: slot(digest_range.flatten()),
+            naming: None,
+            layer: Arc::clone(layer),
+        })),
     }
 }
 

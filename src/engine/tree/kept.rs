@@ -4,6 +4,7 @@
 //! by which scanner, the last with a checksum over all others. What is not of our key, is cut short, or was touched is not
 //! used at all; a single line that no scan could have made is left out. And no site is edited before its text was scanned again.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -20,6 +21,7 @@ use super::{LARGEST_FILE, SkipReason};
 use crate::engine::edges::Edge;
 use crate::environment::BlobId;
 use crate::error::chain;
+use crate::image::Pool;
 use crate::manifest::{Format, Formats, SCANNER, SavedSite, Watch};
 
 /// The version of the file's form.
@@ -77,12 +79,12 @@ impl Kept {
     }
 
     /// Returns what an earlier process knew, the first time; then nothing.
-    pub(super) fn load(&mut self, watch: &Watch) -> Vec<(Content, Scanned)> {
+    pub(super) fn load(&mut self, watch: &Watch, pool: &mut Pool) -> Vec<(Content, Scanned)> {
         if std::mem::replace(&mut self.is_loaded, true) {
             return Vec::new();
         }
         let file = self.file.display();
-        match self.read(watch) {
+        match self.read(watch, pool) {
             Ok(scanned) => return scanned,
             Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(reason @ Unusable::Foreign) => tracing::debug!(%file, %reason, "the kept scans are not used"),
@@ -91,7 +93,7 @@ impl Kept {
         Vec::new()
     }
 
-    fn read(&self, watch: &Watch) -> Result<Vec<(Content, Scanned)>, Unusable> {
+    fn read(&self, watch: &Watch, pool: &mut Pool) -> Result<Vec<(Content, Scanned)>, Unusable> {
         let file = File::open(&self.file)?;
         if file.metadata()?.len() > LARGEST {
             return Err(Unusable::TooLarge);
@@ -109,7 +111,7 @@ impl Kept {
                     let is_last = file.fill_buf()?.is_empty() && bytes.ends_with(b"\n");
                     return if is_last && sum == hex(&hash.finalize()) { Ok(scanned) } else { Err(Unusable::Damaged) };
                 }
-                line if number > 0 => line.restore(watch, &mut scanned),
+                line if number > 0 => line.restore(watch, pool, &mut scanned),
                 _ => return Err(Unusable::Damaged),
             }
             hash.update(&bytes);
@@ -146,21 +148,24 @@ impl Kept {
         let mut file = tempfile::Builder::new().prefix(".tmp").tempfile_in(dir)?;
         let mut sealed = Sealed { file: BufWriter::new(file.as_file_mut()), hash: Sha256::new(), left: LARGEST - LONGEST_LINE };
         sealed.line(&Line::Key { version: VERSION, key: self.key.clone() })?;
-        let mut nothing: Vec<(Format, Vec<String>)> = Vec::new();
+        let mut nothing: HashMap<Format, Vec<String>> = HashMap::new();
         for ((blob, format), scanned) in census.iter() {
             let (blob, format) = (blob.to_string(), *format);
             match scanned {
-                Scanned::Nothing => match nothing.iter_mut().find(|(other, blobs)| *other == format && blobs.len() < A_LINE) {
-                    Some((_, blobs)) => blobs.push(blob),
-                    None => nothing.push((format, vec![blob])),
-                },
+                Scanned::Nothing => {
+                    let blobs = nothing.entry(format).or_default();
+                    blobs.push(blob);
+                    if blobs.len() == A_LINE {
+                        sealed.line(&Line::Nothing { format, blobs: std::mem::take(blobs) })?;
+                    }
+                }
                 Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
                 Scanned::Sites(sites) => {
                     sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect() })?;
                 }
             }
         }
-        for (format, blobs) in nothing {
+        for (format, blobs) in nothing.into_iter().filter(|(_, blobs)| !blobs.is_empty()) {
             sealed.line(&Line::Nothing { format, blobs })?;
         }
         sealed.close()?;
@@ -178,7 +183,7 @@ impl Kept {
 
 impl Line {
     /// Adds what the line tells, as far as a scan could have found it.
-    fn restore(self, watch: &Watch, scanned: &mut Vec<(Content, Scanned)>) {
+    fn restore(self, watch: &Watch, pool: &mut Pool, scanned: &mut Vec<(Content, Scanned)>) {
         match self {
             Self::Key { .. } | Self::Sum(_) => {}
             Self::Nothing { format, blobs } => {
@@ -200,7 +205,12 @@ impl Line {
                 scanned.extend(blob.map(|blob| ((blob, format), Scanned::Skipped(reason))));
             }
             Self::Sites { format, blob, sites } => {
-                let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
+                let restore = |site: SavedSite| {
+                    let mut site = site.restore(watch)?;
+                    site.share(pool);
+                    Some(site)
+                };
+                let sites: Option<Arc<[_]>> = sites.into_iter().map(restore).collect();
                 let sites = sites.filter(|sites| !sites.is_empty());
                 scanned.extend(BlobId::parse(&blob).zip(sites).map(|(blob, sites)| ((blob, format), Scanned::Sites(sites))));
             }

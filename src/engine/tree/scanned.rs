@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::SkipReason;
 use crate::environment::BlobId;
+use crate::image::Pool;
 use crate::manifest::{Format, Formats, Locked, Site, Watch};
 
 /// A content and how it is read.
@@ -34,6 +35,13 @@ impl Scanned {
         match self {
             Self::Sites(sites) => Self::Sites(sites.iter().cloned().map(Site::unbound).collect()),
             other => other,
+        }
+    }
+
+    /// Holds the sites' texts in common with those of others.
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        if let Self::Sites(sites) = self {
+            Arc::get_mut(sites).into_iter().flatten().for_each(|site| site.share(pool));
         }
     }
 

@@ -39,7 +39,7 @@ fn sites_of_a_dockerfile_tell_their_line_and_stage() {
         ]
     );
     let sites = scan(text.as_bytes(), Format::Dockerfile, &watch(&[API])).unwrap();
-    let keys: Vec<&str> = sites.iter().map(|site| site.key.as_str()).collect();
+    let keys: Vec<&str> = sites.iter().map(|site| &*site.key).collect();
     assert_eq!(
         keys,
         ["#_syntax:ghcr.io/acme/api", "FROM_as_build:ghcr.io/acme/api", "FROM:ghcr.io/acme/api", "COPY_--from:ghcr.io/acme/api"]
