@@ -378,7 +378,7 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, formats: &Formats, wa
         let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
         let after = edit_file(&file, &before, formats, watch);
         if let Ok(after) = &after {
-            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
+            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(Arc::clone(&file.file.path), after)?;
         }
         let kept = (purpose == Purpose::Plan).then_some(before);
         Ok((file, after.map(|after| kept.map(|before| (before, after)))))
