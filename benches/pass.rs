@@ -176,7 +176,12 @@ fn all_files_change(registry: &Registry, files: usize) {
     assert!(world.upstream.read(&last).unwrap().contains("bench/all:1.1.0"), "the pass committed");
     let [clone, edit, push] = &plain;
     let pass = run.steps(&["scan", "decide", "edit", "commit"]);
-    line(&format!("{files} files of 4 KiB, all change: clone"), &seconds(run.steps(&["fetch"])), "-", Some((run.steps(&["fetch"]), *clone)));
+    line(
+        &format!("{files} files of 4 KiB, all change: clone"),
+        &seconds(run.steps(&["fetch"])),
+        "-",
+        Some((run.steps(&["fetch"]), *clone)),
+    );
     line("  from the clone to the finished commit", &seconds(pass), "2 s", Some((pass, *edit)));
     for step in ["scan", "decide", "edit", "commit"] {
         line(&format!("    of it: {step}"), &seconds(run.steps(&[step])), "-", None);
@@ -204,7 +209,11 @@ fn plain_sed(world: &World, from: &str, to: &str) -> [Duration; 3] {
 
 fn one_file_of_many(registry: &Registry) {
     let world =
-        World::new(&many_files(registry, FILES, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
+        World::new(&many_files(
+            registry,
+            FILES,
+            |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") },
+        ));
     let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
     let policy = Policy::new(policy::Config::default()).unwrap();
     let rules = Rules::new(

@@ -81,6 +81,9 @@ pub(super) async fn once(engine: &Arc<Engine>, purpose: Purpose, stop: &Cancella
     results
 }
 
+/// What makes a note another one: its kind, file, path and reason.
+type Told = (NoteKind, Arc<str>, Option<Arc<str>>, Arc<str>);
+
 struct Task {
     engine: Arc<Engine>,
     workspace: Workspace,
@@ -88,7 +91,7 @@ struct Task {
     failures: u32,
     edge: Edge,
     /// The notes of the last pass, so that only new ones are told.
-    told: HashSet<(NoteKind, Arc<str>, Option<Arc<str>>, Arc<str>)>,
+    told: HashSet<Told>,
 }
 
 impl Task {

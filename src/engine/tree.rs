@@ -169,7 +169,7 @@ impl Cache {
         let before = self.last.as_ref().map(|(_, tree)| Arc::clone(&tree.root));
         let folder = snapshot.walk(before.as_ref().map(|part| &part.folder), &|path, entry| view.wants(path, entry))?;
         let new = self.census.unknown(part::changed(before.as_ref(), &folder, view));
-        let scanned = self.scan(snapshot, &environment.formats, new)?;
+        let scanned = self.scan(snapshot, &environment.formats, &new)?;
         // From here on nothing fails. After a bug the counts would be wrong, and are begun anew.
         if self.last.take().is_none() {
             self.census.begin();
@@ -184,7 +184,7 @@ impl Cache {
     }
 
     /// Scans blobs, each where it lies in the object database and as soon as it is read; returns their number.
-    fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: Vec<(BlobId, Format)>) -> Result<usize, Error> {
+    fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: &[(BlobId, Format)]) -> Result<usize, Error> {
         let (watch, count) = (&self.watch, new.len());
         let scan = |(blob, format)| {
             let scan = |text: &[u8]| {

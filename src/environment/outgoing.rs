@@ -13,7 +13,7 @@ use super::snapshot::Shared;
 use super::store;
 
 /// So many bytes of contents stay in memory: some thousand files.
-const IN_MEMORY: usize = 32 << 20;
+const IN_MEMORY: usize = 16 << 20;
 
 /// New objects that are in no clone.
 pub(super) struct Outgoing {

@@ -313,10 +313,7 @@ fn documents_are_counted_in_paths_and_named_in_keys() {
     let text = "kind: Deployment\nmetadata: {name: a}\nimage: ghcr.io/acme/api:1\n---\nkind: Job\nmetadata: {namespace: n s, name: b}\nimage: ghcr.io/acme/api:2\n---\nimage: ghcr.io/acme/api:3\n";
     let sites = api_sites(text);
     assert_eq!(sites.iter().map(|s| &*s.path).collect::<Vec<_>>(), ["image", "document[1].image", "document[2].image"]);
-    assert_eq!(
-        sites.iter().map(|s| &*s.key).collect::<Vec<_>>(),
-        ["Deployment/a:image", "Job/n\\u{20}s/b:image", "document[2].image"]
-    );
+    assert_eq!(sites.iter().map(|s| &*s.key).collect::<Vec<_>>(), ["Deployment/a:image", "Job/n\\u{20}s/b:image", "document[2].image"]);
     assert_eq!(sites.iter().map(|s| s.line).collect::<Vec<_>>(), [3, 7, 9]);
 }
 
