@@ -127,7 +127,7 @@ fn commit(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         let mut change = fixture.snapshot.change();
         for (path, content) in &contents {
-            change.write(path, content.as_bytes()).unwrap();
+            change.write(path.as_str(), content.as_bytes()).unwrap();
         }
         change.commit("bump everything").unwrap()
     });

@@ -3,7 +3,7 @@
 //! `cargo bench --bench pass` prints one table. The timings are of the release binary as users run it, with the
 //! embedded registry on loopback and a bare repository on disk; memory is the peak of that process. Steps are timed by
 //! the program itself, in its debug log. `cargo bench --bench pass -- WORD` runs the parts whose name holds the word:
-//! `size`, `all`, `one`, `plan`, `idle`.
+//! `size`, `all`, `large`, `one`, `plan`, `idle`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 #[path = "support/measure.rs"]
@@ -44,8 +44,14 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let registry = runtime.block_on(Registry::start()).unwrap();
     measure::head();
-    let parts: [(&str, Part); 5] =
-        [("size", |_| size()), ("all", all_files_change), ("one", one_file_of_many), ("plan", thousand_deployments), ("idle", idle)];
+    let parts: [(&str, Part); 6] = [
+        ("size", |_| size()),
+        ("all", |registry| all_files_change(registry, FILES)),
+        ("large", |registry| all_files_change(registry, 10 * FILES)),
+        ("one", one_file_of_many),
+        ("plan", thousand_deployments),
+        ("idle", idle),
+    ];
     for (_, measure) in parts.into_iter().filter(|(part, _)| chosen(part)) {
         measure(&registry);
     }
@@ -153,23 +159,29 @@ fn start(policy: &Path, arguments: &[&str], log: &Path) -> Child {
         .unwrap()
 }
 
-fn many_files(registry: &Registry, image: impl Fn(usize) -> String) -> Vec<(String, String)> {
+fn many_files(registry: &Registry, files: usize, image: impl Fn(usize) -> String) -> Vec<(String, String)> {
     let file = |i: usize| {
         (format!("apps/{:03}/{i:05}.yaml", i / 20), deployment(&format!("app-{i}"), &format!("{}/{}", registry.host(), image(i))))
     };
-    (0..FILES).map(file).collect()
+    (0..files).map(file).collect()
 }
 
-fn all_files_change(registry: &Registry) {
+fn all_files_change(registry: &Registry, files: usize) {
     registry.publish_many("bench/all", ["1.0.0", "1.1.0"]);
-    let world = World::new(&many_files(registry, |_| "bench/all:1.0.0".to_owned()));
+    let world = World::new(&many_files(registry, files, |_| "bench/all:1.0.0".to_owned()));
     let plain = plain_sed(&world, "bench/all:1.0.0", "bench/all:1.1.0");
     let policy = world.policy(registry, &format!("[[image]]\nrepository = \"{}/bench/all\"\n", registry.host()));
     let run = tagboat(&policy, &["run", "--once"]);
-    assert!(world.upstream.read("apps/499/09999.yaml").unwrap().contains("bench/all:1.1.0"), "the pass committed");
+    let last = format!("apps/{:03}/{:05}.yaml", (files - 1) / 20, files - 1);
+    assert!(world.upstream.read(&last).unwrap().contains("bench/all:1.1.0"), "the pass committed");
     let [clone, edit, push] = &plain;
     let pass = run.steps(&["scan", "decide", "edit", "commit"]);
-    line("10,000 files of 4 KiB, all change: clone", &seconds(run.steps(&["fetch"])), "-", Some((run.steps(&["fetch"]), *clone)));
+    line(
+        &format!("{files} files of 4 KiB, all change: clone"),
+        &seconds(run.steps(&["fetch"])),
+        "-",
+        Some((run.steps(&["fetch"]), *clone)),
+    );
     line("  from the clone to the finished commit", &seconds(pass), "2 s", Some((pass, *edit)));
     for step in ["scan", "decide", "edit", "commit"] {
         line(&format!("    of it: {step}"), &seconds(run.steps(&[step])), "-", None);
@@ -197,7 +209,11 @@ fn plain_sed(world: &World, from: &str, to: &str) -> [Duration; 3] {
 
 fn one_file_of_many(registry: &Registry) {
     let world =
-        World::new(&many_files(registry, |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") }));
+        World::new(&many_files(
+            registry,
+            FILES,
+            |i| if i == 5_000 { "bench/one:1.0.0".to_owned() } else { format!("bench/other-{i}:1.0.0") },
+        ));
     let repository = RepositoryPattern::parse(&format!("{}/bench/one", registry.host())).unwrap();
     let policy = Policy::new(policy::Config::default()).unwrap();
     let rules = Rules::new(

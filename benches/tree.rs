@@ -213,7 +213,7 @@ impl World<'_> {
             let text = snapshot.read(*blob, usize::MAX).unwrap().unwrap();
             let edits: Vec<_> = sites.iter().map(|site| Edit { site, tag: tag.clone(), digest: None }).collect();
             let text = apply(&text, &edits).unwrap();
-            changeset.lock().unwrap().write(path, &text).unwrap();
+            changeset.lock().unwrap().write(&**path, &text).unwrap();
             *bytes.lock().unwrap() += text.len();
         };
         let work = || {
@@ -233,7 +233,7 @@ impl World<'_> {
 }
 
 fn count(tree: &Tree) -> BTreeMap<&str, usize> {
-    tree.files().map(|file| (file.path.as_str(), file.sites.len())).collect()
+    tree.files().map(|file| (&*file.path, file.sites.len())).collect()
 }
 
 fn cores() -> usize {

@@ -11,6 +11,7 @@ mod error;
 mod fetch;
 mod hermetic;
 mod local;
+mod outgoing;
 mod paths;
 mod push;
 mod snapshot;
@@ -191,6 +192,7 @@ impl Environment {
             author: self.config.author.clone(),
             history: history as usize,
             path: self.store.path(),
+            outgoing: self.store.outgoing(),
             damaged: self.store.damage(),
         };
         Snapshot::new(Arc::new(shared), tip.id)

@@ -8,6 +8,7 @@
 mod digest;
 mod pattern;
 mod platform;
+mod pool;
 mod reference;
 mod repository;
 mod tag;
@@ -15,6 +16,7 @@ mod tag;
 pub use digest::Digest;
 pub use pattern::RepositoryPattern;
 pub use platform::Platform;
+pub use pool::Pool;
 pub use reference::{Reference, ReferenceSpans};
 pub use repository::{Registry, Repository};
 pub use tag::{Tag, TagList, TagRef};

@@ -81,6 +81,9 @@ pub(super) async fn once(engine: &Arc<Engine>, purpose: Purpose, stop: &Cancella
     results
 }
 
+/// What makes a note another one: its kind, file, path and reason.
+type Told = (NoteKind, Arc<str>, Option<Arc<str>>, Arc<str>);
+
 struct Task {
     engine: Arc<Engine>,
     workspace: Workspace,
@@ -88,7 +91,7 @@ struct Task {
     failures: u32,
     edge: Edge,
     /// The notes of the last pass, so that only new ones are told.
-    told: HashSet<(NoteKind, String, Option<String>, String)>,
+    told: HashSet<Told>,
 }
 
 impl Task {
@@ -210,7 +213,7 @@ impl Task {
         let Some(commit) = &outcome.pushed else { return };
         for change in outcome.changes.iter().take(MOST_LINES) {
             let from = change.from.as_ref().map(crate::image::Tag::as_str);
-            tracing::info!(repository = %change.repository, from, tag = %change.to, file = change.file, path = change.path, policy = change.policy, "changed");
+            tracing::info!(repository = %change.repository, from, tag = %change.to, file = &*change.file, path = &*change.path, policy = &*change.policy, "changed");
         }
         let (changes, races) = (outcome.changes.len(), outcome.races);
         tracing::info!(commit, changes, races, "pushed");
@@ -223,11 +226,13 @@ impl Task {
         let new: Vec<&Note> = notes.iter().filter(|note| !self.told.contains(&identity(note))).collect();
         for note in new.iter().take(MOST_LINES) {
             let Note { kind, file, path, repository, tag, reason } = note;
-            let (kind, path, repository, tag) = (
+            let (kind, file, path, repository, tag, reason) = (
                 kind.as_str(),
+                &**file,
                 path.as_deref(),
                 repository.as_ref().map(tracing::field::display),
                 tag.as_ref().map(tracing::field::display),
+                &**reason,
             );
             match note.kind {
                 NoteKind::Unproved => {

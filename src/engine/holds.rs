@@ -82,8 +82,8 @@ impl Holds {
     /// Returns the last bump that speaks for a site.
     fn last(&self, file: &str, site: &Site, sites: &[Site]) -> Option<&LastBump> {
         let bumps = self.bumps.get(&(file.to_owned(), site.repository.clone()))?;
-        let own = bumps.iter().find(|bump| bump.key == site.key);
-        own.or_else(|| bumps.iter().find(|bump| !sites.iter().any(|other| other.key == bump.key)))
+        let own = bumps.iter().find(|bump| *bump.key == *site.key);
+        own.or_else(|| bumps.iter().find(|bump| !sites.iter().any(|other| *other.key == *bump.key)))
     }
 
     /// Tells of sites that are held, with the commits that took the versions out.

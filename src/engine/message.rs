@@ -129,16 +129,16 @@ mod tests {
 
     fn change(file: &str, repository: &str, from: &str, to: &str) -> Change {
         Change {
-            file: file.to_owned(),
-            path: "spec.image".to_owned(),
-            key: "spec.image".to_owned(),
+            file: file.into(),
+            path: "spec.image".into(),
+            key: "spec.image".into(),
             line: 1,
             repository: Repository::parse(repository).unwrap(),
             from: Tag::parse(from).ok(),
             to: Tag::parse(to).unwrap(),
             from_digest: None,
             digest: None,
-            policy: "semver ^1.4".to_owned(),
+            policy: "semver ^1.4".into(),
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
         #[test]
         fn trailers_read_back(file in "\\PC{1,40}|[\\x00-\\x7f]{1,40}", key in "\\PC{1,40}") {
             let mut change = change(&file, "ghcr.io/acme/api", "1.0", "1.1");
-            change.key.clone_from(&key);
+            change.key = key.as_str().into();
             let bumps: Vec<_> = read(&write(&[change])).collect();
             prop_assert_eq!(bumps.len(), 1);
             prop_assert_eq!(&bumps[0].file, &file);

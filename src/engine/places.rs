@@ -48,7 +48,7 @@ pub fn places<'a>(
             if let Some(hold) = &mut hold {
                 hold.reverted = reverts.of(&file.path, site, &file.sites)?;
             }
-            places.push(Place { environment: &config.name, file: file.path.clone(), site: site.clone(), rule, hold });
+            places.push(Place { environment: &config.name, file: file.path.to_string(), site: site.clone(), rule, hold });
         }
     }
     Ok(places)

@@ -19,12 +19,12 @@ use crate::policy::{Decision, Fact, Hold, Keep, Known, Question, Wanted};
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
     /// The file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where in the file's document tree.
-    pub path: String,
+    pub path: Arc<str>,
     /// The site's identity, which outlives reordered lists.
     #[serde(skip)]
-    pub key: String,
+    pub key: Arc<str>,
     /// The line, from 1.
     pub line: usize,
     /// The repository, in canonical form.
@@ -43,7 +43,7 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub digest: Option<Digest>,
     /// The policy that chose, as in `semver ^1.4`.
-    pub policy: String,
+    pub policy: Arc<str>,
 }
 
 /// Why a site or a file was left alone.
@@ -52,10 +52,10 @@ pub struct Note {
     /// What kind of reason it is.
     pub kind: NoteKind,
     /// The file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where in the file, if it is about one site.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
     /// The repository, if it is about one site.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub repository: Option<Repository>,
@@ -63,7 +63,7 @@ pub struct Note {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub tag: Option<Tag>,
     /// The reason in words.
-    pub reason: String,
+    pub reason: Arc<str>,
 }
 
 /// The kinds of reasons for leaving something alone.
@@ -196,7 +196,7 @@ impl Held {
 }
 
 impl SiteFile {
-    pub(super) fn note(&self, site: &Site, kind: NoteKind, reason: impl Into<String>) -> Note {
+    pub(super) fn note(&self, site: &Site, kind: NoteKind, reason: impl Into<Arc<str>>) -> Note {
         Note {
             kind,
             file: self.path.clone(),
@@ -220,11 +220,11 @@ pub(super) fn decide(
     let mut plan = Plan::default();
     plan.notes.extend(tree.skips.iter().map(|skip| Note {
         kind: NoteKind::Skipped,
-        file: skip.file.clone(),
+        file: skip.file.as_str().into(),
         path: None,
         repository: None,
         tag: None,
-        reason: skip.reason.to_string(),
+        reason: skip.reason.to_string().into(),
     }));
     let mut decider = Decider {
         rules,
@@ -271,6 +271,8 @@ struct Case {
 #[derive(Clone)]
 struct Decided {
     decision: Decision,
+    /// The decision in words.
+    reason: Arc<str>,
     /// The tag that is chosen once it is old enough, and when it is.
     change: Option<(Tag, Timestamp)>,
 }
@@ -291,10 +293,10 @@ impl Decider<'_> {
     /// Returns the edit for a site, nothing if it is up to date, held or not decided yet, or why it is left alone.
     fn site(&mut self, rule: usize, file: &SiteFile, index: usize, holds: &Holds) -> Result<Option<PlannedEdit>, Box<Note>> {
         let site = &file.sites[index];
-        let note = |kind, reason: String| Err(Box::new(file.note(site, kind, reason)));
+        let note = |kind, reason: Arc<str>| Err(Box::new(file.note(site, kind, reason)));
         let policy = self.rules.policy(rule);
         if let (Some(_), None, Some(why)) = (&site.marker, &site.tag, &site.locked) {
-            return note(NoteKind::Locked, format!("it carries a marker, but {why}"));
+            return note(NoteKind::Locked, format!("it carries a marker, but {why}").into());
         }
         // A marker says what is wanted also where nothing stands that could be compared.
         let has_place = site.tag.is_some()
@@ -307,30 +309,29 @@ impl Decider<'_> {
                 (None, true) => "its tag is empty, and its policy has no `fill = true`",
                 (None, false) => "it has no tag",
             };
-            return note(NoteKind::Unordered, reason.to_owned());
+            return note(NoteKind::Unordered, reason.into());
         }
         if self.observed.get(&site.repository).and_then(|o| o.tags.as_ref()).is_none() {
             let failure = self.observed.get(&site.repository).and_then(|observed| observed.failure.as_deref());
-            return note(NoteKind::Unlisted, failure.unwrap_or("its repository has not been listed yet").to_owned());
+            return note(NoteKind::Unlisted, failure.unwrap_or("its repository has not been listed yet").into());
         }
         let hold = holds.of(&file.path, site, &file.sites);
-        let Decided { decision, change } = self.decision(rule, site, hold.as_ref());
+        let Decided { decision, reason, change } = self.decision(rule, site, hold.as_ref());
         if let Some((_, at)) = &change {
             self.change = Some(self.change.map_or(*at, |first| first.min(*at)));
         }
-        let reason = decision.to_string();
         let kind = match (decision, change) {
             (Decision::Move { to }, _) => return self.edit(rule, file, index, to),
             (Decision::Wanting(need), _) => {
                 return match self.learned.failure(&site.repository, need.what) {
-                    Some(failure) => note(NoteKind::NoFacts, format!("not decided, as {need} could not be learned: {failure}")),
+                    Some(failure) => note(NoteKind::NoFacts, format!("not decided, as {need} could not be learned: {failure}").into()),
                     None => {
                         self.needs.entry(site.repository.clone()).or_default().entry(need.what).or_default().extend(need.tags);
                         Ok(None)
                     }
                 };
             }
-            (_, Some((tag, at))) => return note(NoteKind::Young, format!("{tag} is not old enough yet; it is due at {at}")),
+            (_, Some((tag, at))) => return note(NoteKind::Young, format!("{tag} is not old enough yet; it is due at {at}").into()),
             (Decision::Keep(Keep::Held { best, hold }), None) => return Ok(self.hold(file, index, hold, Some(best))),
             (Decision::Keep(Keep::UpToDate), None) => return self.pin(rule, file, index, hold.as_ref()),
             (Decision::Keep(Keep::Ahead { .. }), None) => NoteKind::Ahead,
@@ -443,7 +444,7 @@ impl Decider<'_> {
         });
         let change = young.then(|| policy.explain(&question).change).flatten();
         let change = change.and_then(|change| Some((change.tag, learned.now().checked_add(change.after).ok()?)));
-        let decided = Decided { decision, change };
+        let decided = Decided { reason: decision.to_string().into(), decision, change };
         self.decided.insert(case, decided.clone());
         decided
     }

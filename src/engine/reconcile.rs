@@ -377,7 +377,7 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, formats: &Formats, wa
         let before = snapshot.read(file.file.blob, LARGEST_FILE)?.unwrap_or_default();
         let after = edit_file(&file, &before, formats, watch);
         if let Ok(after) = &after {
-            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(&file.file.path, after)?;
+            changeset.lock().unwrap_or_else(PoisonError::into_inner).write(Arc::clone(&file.file.path), after)?;
         }
         let kept = (purpose == Purpose::Plan).then_some(before);
         Ok((file, after.map(|after| kept.map(|before| (before, after)))))
@@ -392,7 +392,7 @@ fn edit(snapshot: &Snapshot, plan: Plan, purpose: Purpose, formats: &Formats, wa
             }
             (file, Ok(kept)) => {
                 edited.changes.extend(changes(&file));
-                edited.files.extend(kept.map(|(before, after)| EditedFile { path: file.file.path, before, after }));
+                edited.files.extend(kept.map(|(before, after)| EditedFile { path: file.file.path.to_string(), before, after }));
             }
         }
     }
@@ -415,7 +415,7 @@ fn edit_file(plan: &FilePlan, text: &[u8], formats: &Formats, watch: &Watch) -> 
     let again = if sites().all(Site::is_bound) { Vec::new() } else { formats.scan(text, file.format, watch).unwrap_or_default() };
     let bound = |site| {
         let found = if again.is_empty() { Some(site).filter(|site: &&Site| site.is_bound()) } else { site.again(&again) };
-        found.ok_or_else(|| Unedited::NotFoundAgain { path: site.path.clone() })
+        found.ok_or_else(|| Unedited::NotFoundAgain { path: site.path.to_string() })
     };
     let edit = |(edit, site): (&PlannedEdit, _)| Ok(Edit { site: bound(site)?, tag: edit.to.clone(), digest: edit.digest.clone() });
     let edits = edits.iter().zip(sites()).map(edit).collect::<Result<Vec<_>, Unedited>>()?;
@@ -426,11 +426,11 @@ fn unproved(plan: &FilePlan, reason: &Unedited) -> Note {
     let site = plan.edits.first().map(|edit| &plan.file.sites[edit.site]);
     Note {
         kind: NoteKind::Unproved,
-        file: plan.file.path.clone(),
-        path: site.map(|site| site.path.clone()),
+        file: Arc::clone(&plan.file.path),
+        path: site.map(|site| Arc::clone(&site.path)),
         repository: site.map(|site| site.repository.clone()),
         tag: site.and_then(|site| site.tag.clone()),
-        reason: chain(reason).to_string(),
+        reason: chain(reason).to_string().into(),
     }
 }
 
@@ -438,16 +438,16 @@ fn changes(plan: &FilePlan) -> impl Iterator<Item = Change> {
     plan.edits.iter().map(|edit| {
         let site = &plan.file.sites[edit.site];
         Change {
-            file: plan.file.path.clone(),
-            path: site.path.clone(),
-            key: site.key.clone(),
+            file: Arc::clone(&plan.file.path),
+            path: Arc::clone(&site.path),
+            key: Arc::clone(&site.key),
             line: site.line,
             repository: site.repository.clone(),
             from: site.tag.clone().or_else(|| (!site.blank).then(|| edit.to.clone())),
             from_digest: site.digest.clone(),
             to: edit.to.clone(),
             digest: edit.digest.clone(),
-            policy: edit.policy.to_string(),
+            policy: Arc::clone(&edit.policy),
         }
     })
 }

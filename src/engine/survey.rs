@@ -114,7 +114,7 @@ impl Wanted {
 fn sites(text: &[u8], (formats, format): (&Formats, Format), wanted: &Wanted) -> Result<(Vec<Site>, Option<Unreadable>), Unreadable> {
     let Scan { mut sites, rest, .. } = formats.read(text, format, &wanted.watched)?;
     // What is watched is known better: by its repository and its marker.
-    let watched: HashSet<String> = sites.iter().map(|site| site.key.clone()).collect();
+    let watched: HashSet<Arc<str>> = sites.iter().map(|site| site.key.clone()).collect();
     let others = match (formats.read(text, format, &wanted.everything), rest) {
         // Without rules no marker means anything.
         (Err(_), Some(reason)) => Scan { rest: Some(reason), ..Scan::default() },

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use super::{EnvironmentConfig, Rules, parallel};
 use crate::environment::{BlobId, Entry, Error, Snapshot};
-use crate::image::Repository;
+use crate::image::{Pool, Repository};
 use crate::manifest::{self, Format, Formats, Site, Watch};
 
 use census::Census;
@@ -46,6 +46,8 @@ const LARGE_FILE: usize = 1024 * 1024;
 /// If more blobs than these are scanned at once, their sites do not keep their places in the text, which then is scanned again
 /// before an edit: a pass seldom edits as many.
 const MOST_BOUND: usize = 20_000;
+/// So many blobs are scanned, and then learnt, at a time, so that what is found does not pile up before it shares its texts.
+const A_BATCH: usize = 1_000;
 /// More files than these that are left alone are counted, not listed.
 const MOST_SKIPS: usize = 1_000;
 
@@ -53,7 +55,7 @@ const MOST_SKIPS: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct SiteFile {
     /// The path from the root.
-    pub path: String,
+    pub path: Arc<str>,
     /// The id of its content.
     pub blob: BlobId,
     /// How it is read.
@@ -122,6 +124,8 @@ pub struct Cache {
     watch: Watch,
     census: Census,
     sayings: Sayings,
+    /// The texts of all sites.
+    pool: Pool,
     /// The last tree and its id.
     last: Option<(String, Arc<Tree>)>,
     kept: Option<Kept>,
@@ -131,7 +135,7 @@ impl Cache {
     /// Makes an empty cache for what is looked for.
     #[must_use]
     pub fn new(watch: Watch) -> Self {
-        Self { watch, census: Census::default(), sayings: Sayings::default(), last: None, kept: None }
+        Self { watch, census: Census::default(), sayings: Sayings::default(), pool: Pool::default(), last: None, kept: None }
     }
 
     /// Keeps what blobs hold in a file as well, for the next process with the same settings. Nothing is read or made before
@@ -164,7 +168,7 @@ impl Cache {
         {
             return Ok(Arc::clone(tree));
         }
-        if let Some(restored) = self.kept.as_mut().and_then(|kept| kept.load(&self.watch)) {
+        if let Some(restored) = self.kept.as_mut().and_then(|kept| kept.load(&self.watch, &mut self.pool)) {
             self.watch.know(restored.sources.into());
             restored.asking.into_iter().for_each(|content| self.sayings.learn(content, Told { asks: true, ..Told::default() }));
             self.census.restore(restored.scanned);
@@ -173,7 +177,7 @@ impl Cache {
         let before = self.last.as_ref().map(|(_, tree)| Arc::clone(&tree.root));
         let folder = snapshot.walk(before.as_ref().map(|part| &part.folder), &|path, entry| view.wants(path, entry))?;
         let new = self.census.unknown(part::changed(before.as_ref(), &folder, view));
-        let mut scanned = self.scan(snapshot, &environment.formats, new)?;
+        let mut scanned = self.scan(snapshot, &environment.formats, &new)?;
         // After an error or a bug the counts would be wrong, and are begun anew.
         if self.last.take().is_none() {
             self.census.begin();
@@ -181,7 +185,7 @@ impl Cache {
         let mut root = Builder::new(&mut self.census, view).build(before.as_ref(), &folder);
         let asking = self.outdated();
         if !asking.is_empty() {
-            scanned += self.scan(snapshot, &environment.formats, asking)?;
+            scanned += self.scan(snapshot, &environment.formats, &asking)?;
             self.census.begin();
             root = Builder::new(&mut self.census, view).build(None, &folder);
         }
@@ -207,9 +211,9 @@ impl Cache {
     }
 
     /// Scans blobs, each where it lies in the object database and as soon as it is read; returns their number.
-    fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: Vec<(BlobId, Format)>) -> Result<usize, Error> {
+    fn scan(&mut self, snapshot: &Snapshot, formats: &Formats, new: &[(BlobId, Format)]) -> Result<usize, Error> {
         let (watch, count) = (&self.watch, new.len());
-        let scanned = parallel::map(new, |(blob, format)| {
+        let scan = |(blob, format)| {
             let scan = |text: &[u8]| {
                 let _alone = alone(text);
                 Scanned::of(text, formats, format, watch)
@@ -217,11 +221,15 @@ impl Cache {
             let (scanned, told) =
                 snapshot.look(blob, LARGEST_FILE, scan)?.unwrap_or((Scanned::Skipped(SkipReason::TooLarge), Told::default()));
             Ok(((blob, format), if count > MOST_BOUND { scanned.unbound() } else { scanned }, told))
-        });
-        for scanned in scanned {
-            let (content, scanned, told) = scanned?;
-            self.census.learn(content, scanned);
-            self.sayings.learn(content, told);
+        };
+        self.census.reserve(count);
+        for batch in new.chunks(A_BATCH) {
+            for scanned in parallel::map(batch.to_vec(), scan) {
+                let (content, mut scanned, told) = scanned?;
+                scanned.share(&mut self.pool);
+                self.census.learn(content, scanned);
+                self.sayings.learn(content, told);
+            }
         }
         Ok(count)
     }

@@ -1,36 +1,39 @@
 //! New contents on top of a snapshot, and the commit they become.
 //!
-//! Nothing is written to the disk: blobs, trees and the commit live in memory until they are pushed. So a process killed at
-//! any instant leaves nothing behind, commits that lose a race cost no space, and 10,000 files are a commit in a quarter of
+//! Nothing is written into the clone: blobs, trees and the commit live in memory until they are pushed, and beside the clone
+//! what would be too much for that. So commits that lose a race cost no space, and 10,000 files are a commit in a quarter of
 //! a second. What a push brought about comes back with the next fetch, from the one place that tells the truth.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use git2::{ObjectType, Odb, Oid, Repository, Signature, Tree};
+use git2::{Oid, Repository, Signature, Tree};
 
 use super::error::Error;
+use super::outgoing::{Outgoing, Packs};
 use super::snapshot::Shared;
-use super::store;
 
 /// New file contents on top of a snapshot.
 pub struct Changeset {
     shared: Arc<Shared>,
     base: Oid,
     root: Oid,
-    /// Objects in memory only; made at the first write.
-    odb: Option<Odb<'static>>,
-    files: BTreeMap<String, Oid>,
+    /// Made at the first write.
+    contents: Option<Outgoing>,
+    files: BTreeMap<Arc<str>, Oid>,
 }
 
-/// A commit that is in memory only, until it is pushed.
+/// A commit that is nowhere else until it is pushed.
 pub struct Commit {
     pub(super) repository: Repository,
     pub(super) id: Oid,
     pub(super) base: Oid,
     pub(super) branch: String,
     hex: String,
+    /// Not in use after the repository.
+    _packs: Option<Packs>,
 }
 
 impl fmt::Debug for Changeset {
@@ -47,44 +50,33 @@ impl fmt::Debug for Commit {
 
 impl Changeset {
     pub(super) fn new(shared: Arc<Shared>, base: Oid, root: Oid) -> Self {
-        Self { shared, base, root, odb: None, files: BTreeMap::new() }
+        Self { shared, base, root, contents: None, files: BTreeMap::new() }
     }
 
     /// Sets a file's new content; the file's mode stays. Whether there is such a file shows at [`commit`](Self::commit).
     ///
     /// # Errors
-    /// If libgit2 cannot take the content.
-    pub fn write(&mut self, path: &str, content: &[u8]) -> Result<(), Error> {
-        let write = |odb: &mut Option<Odb<'static>>| {
-            let odb = match odb {
-                Some(odb) => odb,
-                none => none.insert(in_memory()?),
-            };
-            odb.write(ObjectType::Blob, content)
+    /// If libgit2 cannot take the content, or the disk is full.
+    pub fn write(&mut self, path: impl Into<Arc<str>>, content: &[u8]) -> Result<(), Error> {
+        let contents = match &mut self.contents {
+            Some(contents) => contents,
+            none => none.insert(Outgoing::new().map_err(|e| self.shared.is_damaged(e))?),
         };
-        let id = write(&mut self.odb).map_err(|e| self.shared.is_damaged(e))?;
-        self.files.insert(path.to_owned(), id);
+        let id = contents.add(content, &self.shared)?;
+        self.files.insert(path.into(), id);
         Ok(())
     }
 
-    /// Makes one commit of all changes, in memory only.
+    /// Makes one commit of all changes; the clone does not get it.
     ///
     /// # Errors
     /// [`Error::NothingChanged`] if the tree would stay as it is; [`Error::NotAFile`] if a path is no regular file of the
     /// snapshot; else if the clone is damaged.
     pub fn commit(self, message: &str) -> Result<Commit, Error> {
-        let Self { shared, base, root, odb, files } = self;
-        let odb = odb.ok_or(Error::NothingChanged)?;
+        let Self { shared, base, root, contents, files } = self;
         let damaged = |e| shared.is_damaged(e);
-        let open = || {
-            // The disk comes in only now: as long as it is there, libgit2 looks there for each object that it is to write.
-            shared.attach(&odb)?;
-            let repository = store::open(&shared.path)?;
-            repository.set_odb(&odb)?;
-            Ok(repository)
-        };
-        let repository = open().map_err(damaged)?;
-        let files: Vec<(&str, Oid)> = files.iter().map(|(path, id)| (path.as_str(), *id)).collect();
+        let (repository, packs) = contents.ok_or(Error::NothingChanged)?.open(&shared).map_err(damaged)?;
+        let files: Vec<(&str, Oid)> = files.iter().map(|(path, id)| (&**path, *id)).collect();
         let changed = Trees { repository: &repository, shared: &shared }.rebuild(root, 0, &files)?;
         if changed == root {
             return Err(Error::NothingChanged);
@@ -92,14 +84,14 @@ impl Changeset {
         let author = || Error::InvalidAuthor { name: shared.author.name.clone(), email: shared.author.email.clone() };
         let author = Signature::now(&shared.author.name, &shared.author.email).map_err(|_| author())?;
         // Git's own limit: a message ends at a NUL.
-        let message = message.replace('\0', " ");
+        let message = if message.contains('\0') { message.replace('\0', " ").into() } else { Cow::Borrowed(message) };
         let write = || {
             let tree = repository.find_tree(changed)?;
             let parent = repository.find_commit(base)?;
             repository.commit(None, &author, &author, &message, &tree, &[&parent])
         };
         let id = write().map_err(damaged)?;
-        Ok(Commit { repository, id, base, branch: shared.branch.clone(), hex: id.to_string() })
+        Ok(Commit { repository, id, base, branch: shared.branch.clone(), hex: id.to_string(), _packs: packs })
     }
 }
 
@@ -109,12 +101,6 @@ impl Commit {
     pub fn id(&self) -> &str {
         &self.hex
     }
-}
-
-fn in_memory() -> Result<Odb<'static>, git2::Error> {
-    let odb = Odb::new()?;
-    odb.add_new_mempack_backend(1)?;
-    Ok(odb)
 }
 
 /// Writes the trees above changed files.

@@ -20,9 +20,9 @@ pub(super) fn prepare() -> Result<(), GitError> {
 }
 
 /// Pack files are mapped in pieces of this size, so that a large one does not count as memory as a whole.
-const WINDOW: usize = 16 << 20;
+const WINDOW: usize = 2 << 20;
 /// All mapped pieces together.
-const MAPPED: usize = 128 << 20;
+const MAPPED: usize = 16 << 20;
 
 #[allow(unsafe_code)] // These are global variables of libgit2; this runs once, before any other use of it in this crate.
 fn settle() -> Result<(), git2::Error> {

@@ -1,6 +1,7 @@
 //! One commit's tree, and the history behind it.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub(super) history: usize,
     /// The bare clone.
     pub(super) path: PathBuf,
+    /// Where the packs of commits are until they are pushed.
+    pub(super) outgoing: PathBuf,
     pub(super) damaged: Arc<AtomicBool>,
 }
 
@@ -73,8 +76,12 @@ impl Shared {
 
     /// Attaches the clone's objects to an object database.
     pub(super) fn attach(&self, odb: &Odb<'_>) -> Result<(), git2::Error> {
-        let objects = self.path.join("objects");
-        odb.add_disk_alternate(objects.to_str().ok_or_else(|| git2::Error::from_str("the path is no UTF-8"))?)
+        store::attach(odb, &self.path.join("objects"))
+    }
+
+    /// Makes an error of a failure to write beside the clone.
+    pub(super) fn is_full(&self, cause: io::Error) -> Error {
+        Error::Directory { remote: self.remote.clone(), dir: self.outgoing.clone(), cause }
     }
 }
 

@@ -8,6 +8,7 @@
 //! <dir>/lock         held while the environment is open
 //! <dir>/repository/  the bare clone; the tip is `refs/tagboat/tip`
 //! <dir>/fresh/       its successor, while it is being made
+//! <dir>/outgoing/    packs of large commits until they are pushed
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -53,6 +54,8 @@ impl Store {
         let damaged = Arc::default();
         let mut store =
             Self { dir: dir.to_owned(), remote: remote.to_owned(), lock, damaged, verified: false, most_packs: Self::MOST_PACKS };
+        // What a killed process left; we hold its lock.
+        remove(&store.outgoing()).map_err(|cause| store.unusable(cause))?;
         store.repository()?;
         Ok(store)
     }
@@ -60,6 +63,11 @@ impl Store {
     /// Returns the path of the bare clone.
     pub(super) fn path(&self) -> PathBuf {
         self.dir.join("repository")
+    }
+
+    /// Returns where the packs of commits are until they are pushed.
+    pub(super) fn outgoing(&self) -> PathBuf {
+        self.dir.join("outgoing")
     }
 
     /// Returns the flag that tells that the clone is damaged.
@@ -163,6 +171,11 @@ impl Store {
 /// Not by `open_bare`: that does not read where a shallow history ends, and libgit2 then walks on into missing commits.
 pub(super) fn open(path: &Path) -> Result<Repository, git2::Error> {
     Repository::open(path)
+}
+
+/// Attaches a directory of objects to an object database.
+pub(super) fn attach(odb: &Odb<'_>, objects: &Path) -> Result<(), git2::Error> {
+    odb.add_disk_alternate(objects.to_str().ok_or_else(|| git2::Error::from_str("the path is no UTF-8"))?)
 }
 
 fn lock(dir: &Path, remote: &str) -> Result<File, Error> {

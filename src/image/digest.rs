@@ -1,12 +1,13 @@
 //! Content digests.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::ParseError;
+use super::{ParseError, Pool};
 
 /// A content digest such as `sha256:` and 64 hexadecimal digits (OCI image-spec, descriptor, "Digests").
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(Box<str>);
+pub struct Digest(Arc<str>);
 
 impl Digest {
     /// Reads a digest.
@@ -58,6 +59,11 @@ impl Digest {
         &self.0
     }
 
+    /// Holds its text in common with others.
+    pub fn share(&mut self, pool: &mut Pool) {
+        pool.share(&mut self.0);
+    }
+
     /// Returns the name of the algorithm, `sha256` or `sha512`.
     #[must_use]
     pub fn algorithm(&self) -> &str {
@@ -65,10 +71,10 @@ impl Digest {
     }
 }
 
-fn written(algorithm: &str, bytes: &[u8]) -> Box<str> {
+fn written(algorithm: &str, bytes: &[u8]) -> Arc<str> {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let hex = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    algorithm.chars().chain(hex).collect()
+    algorithm.chars().chain(hex).collect::<String>().into()
 }
 
 impl fmt::Display for Digest {

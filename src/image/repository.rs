@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::ParseError;
+use super::{ParseError, Pool};
 
 /// Docker Hub under the name that people write; its API lives elsewhere, which only the registry client knows.
 const DOCKER_HUB: &str = "docker.io";
@@ -167,6 +167,12 @@ impl Repository {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Holds its texts in common with others.
+    pub fn share(&mut self, pool: &mut Pool) {
+        pool.share(&mut self.registry.0);
+        pool.share(&mut self.name);
     }
 
     /// Returns the name within the registry, as its API wants it: `library/nginx`.

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::ParseError;
+use super::{ParseError, Pool};
 
 /// The longest tag that the distribution specification allows, in bytes.
 const MAX_TAG: usize = 128;
@@ -29,7 +29,7 @@ fn check(text: &str) -> Result<(), ParseError> {
 
 /// A tag that satisfies the grammar, owned.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(Box<str>);
+pub struct Tag(Arc<str>);
 
 impl Tag {
     /// Reads a tag.
@@ -44,6 +44,11 @@ impl Tag {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Holds its text in common with others.
+    pub fn share(&mut self, pool: &mut Pool) {
+        pool.share(&mut self.0);
     }
 
     /// Borrows the tag.

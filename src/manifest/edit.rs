@@ -131,7 +131,7 @@ impl Classified for EditError {
 /// If a site was not found in this text or cannot be edited, if edits contradict each other, or if the proof fails.
 pub fn apply(text: &[u8], edits: &[Edit<'_>]) -> Result<Vec<u8>, EditError> {
     let Some(first) = edits.first() else { return Ok(text.to_vec()) };
-    let stale = |edit: &Edit<'_>| EditError::Stale { path: edit.site.path.clone() };
+    let stale = |edit: &Edit<'_>| EditError::Stale { path: edit.site.path.to_string() };
     let root = first.site.bound.as_ref().ok_or_else(|| stale(first))?.layer.root();
     if !root.evidence.fits(text) {
         return Err(stale(first));
@@ -217,7 +217,7 @@ pub(super) struct Splice {
 }
 
 fn check_site(edit: &Edit<'_>) -> Result<(), EditError> {
-    let path = || edit.site.path.clone();
+    let path = || edit.site.path.to_string();
     if let Some(reason) = edit.site.locked.clone() {
         return Err(EditError::Locked { path: path(), reason });
     }
@@ -279,7 +279,7 @@ impl<'e> Work<'e> {
             self.add(slot, bound, new, path)?;
         }
         if let (Some(slot), Some(digest)) = (&bound.digest, &edit.digest) {
-            let other = || EditError::Algorithm { path: path.clone(), digest: digest.clone() };
+            let other = || EditError::Algorithm { path: path.to_string(), digest: digest.clone() };
             self.add(slot, bound, slot.digest(digest).ok_or_else(other)?, path)?;
         }
         if let Some(Naming { slot, name, whole }) = &bound.naming {

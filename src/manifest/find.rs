@@ -338,12 +338,12 @@ impl Draft {
         };
         let blank = self.free.tag.is_some();
         Site {
-            path: self.path,
-            key: self.key,
+            path: self.path.into(),
+            key: self.key.into(),
             line: 0,
             column: 0,
             shape: self.shape,
-            written: self.written,
+            written: self.written.into(),
             repository: self.repository,
             tag,
             digest,
@@ -351,12 +351,12 @@ impl Draft {
             marker: self.marker,
             locked: self.locked,
             no_digest,
-            bound: Some(Bound {
+            bound: Some(Box::new(Bound {
                 tag: tag_slot.flatten().or(self.free.tag),
                 digest: digest_slot.flatten().or(free_digest),
                 naming: self.naming,
                 layer: Arc::clone(layer),
-            }),
+            })),
         }
     }
 }
@@ -372,25 +372,25 @@ fn finish(tree: &Tree<'_>, findings: Findings) -> Vec<Site> {
 pub(super) fn in_order(text: &str, mut placed: Vec<(usize, Site)>) -> Vec<Site> {
     placed.sort_by_key(|(at, _)| *at);
     let mut cursor = Cursor::new(text);
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut seen: HashMap<Arc<str>, usize> = HashMap::new();
     let finish = |(at, mut site): (usize, Site)| {
         (site.line, site.column) = cursor.advance(at);
-        site.key = unique(&site.key, &mut seen);
+        site.key = unique(site.key, &mut seen);
         site
     };
     placed.into_iter().map(finish).collect()
 }
 
 /// Tells equal keys apart by a number, in the order of the text.
-fn unique(key: &str, seen: &mut HashMap<String, usize>) -> String {
-    match seen.get_mut(key) {
+fn unique(key: Arc<str>, seen: &mut HashMap<Arc<str>, usize>) -> Arc<str> {
+    match seen.get_mut(&key) {
         None => {
-            seen.insert(key.to_owned(), 1);
-            key.to_owned()
+            seen.insert(Arc::clone(&key), 1);
+            key
         }
         Some(count) => {
             *count += 1;
-            format!("{key}#{count}")
+            format!("{key}#{count}").into()
         }
     }
 }

@@ -130,7 +130,7 @@ fn wanted<'s>(site: &'s Site, tag: &Tag) -> Edit<'s> {
 
 /// An edit that fits its text fails only for what the text is.
 fn refused(site: &Site, error: &EditError) {
-    harmless(&error.to_string().replace(&site.path, ""));
+    harmless(&error.to_string().replace(&*site.path, ""));
     let is_bare = site.tag.is_none() && site.digest.is_none();
     match error {
         EditError::Untagged { .. } => assert!(is_bare, "{}", site.path),

@@ -128,7 +128,7 @@ impl fmt::Display for Why {
 /// Finds what looks like a reference and is not among a text's sites, in the tree of the text, if it has one; `searched` is what was
 /// found without.
 pub(super) fn missed(text: &str, tree: Option<&Tree<'_>>, searched: Vec<text::Miss>, watch: &Watch, sites: &[Site]) -> Vec<Missed> {
-    let taken: HashSet<&str> = sites.iter().map(|site| site.path.as_str()).collect();
+    let taken: HashSet<&str> = sites.iter().map(|site| &*site.path).collect();
     let searched =
         searched.into_iter().map(|miss| Miss { at: miss.at, path: String::new(), shown: miss.written, why: Why::Searched(miss.reason) });
     let mut misses: Vec<Miss> = searched.take(MOST).collect();

@@ -2,6 +2,8 @@
 //!
 //! A record is distrusted when it is read: what [`scan`](super::scan) could never have found is refused.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::site::{Locked, Marker, NoDigest, Shape, Site};
@@ -32,14 +34,14 @@ pub(super) mod text {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedSite {
-    path: String,
+    path: Arc<str>,
     /// None if it is the same as the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
+    key: Option<Arc<str>>,
     line: usize,
     column: usize,
     shape: Shape,
-    written: String,
+    written: Arc<str>,
     /// In canonical form.
     #[serde(with = "text")]
     repository: Repository,
@@ -87,7 +89,7 @@ impl SavedSite {
         let key = key.unwrap_or_else(|| path.clone());
         let tag = tag.map(|tag| Tag::parse(&tag)).transpose().ok()?;
         let digest = digest.map(|digest| Digest::parse(&digest)).transpose().ok()?;
-        let is_clean = |text: &String| text.len() <= MAX_BYTES && !text.chars().any(char::is_control);
+        let is_clean = |text: &Arc<str>| text.len() <= MAX_BYTES && !text.chars().any(char::is_control);
         let is_sound = [&path, &key, &written].into_iter().all(is_clean) && !key.contains(char::is_whitespace);
         let is_placed = (1..=MAX_BYTES + 1).contains(&line) && (1..=MAX_BYTES + 1).contains(&column);
         let site = Site { path, key, line, column, shape, written, repository, tag, digest, blank, locked, no_digest, marker, bound: None };

@@ -8,7 +8,7 @@ use granit_parser::ScalarStyle;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::layer::Layer;
-use crate::image::{Digest, Repository, Tag};
+use crate::image::{Digest, Pool, Repository, Tag};
 
 /// How a reference stands in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,11 +79,11 @@ impl fmt::Display for Shape {
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Where it stands in the document tree: `spec.template.spec.containers[0].image`; with `document[1].` before it in further documents.
-    pub path: String,
+    pub path: Arc<str>,
     /// Like `path`, but holds still when lists are reordered: items that have a name are told by it
     /// (`spec.template.spec.containers[name=api].image`) and documents by kind and name where there are several.
     /// Unique in its file; holds no white space.
-    pub key: String,
+    pub key: Arc<str>,
     /// The line of the value, from 1.
     pub line: usize,
     /// The column of the value in characters, from 1, behind an opening quote. In split forms the value is the tag, or else the digest.
@@ -91,7 +91,7 @@ pub struct Site {
     /// How it stands there.
     pub shape: Shape,
     /// The reference as written (split forms: joined).
-    pub written: String,
+    pub written: Arc<str>,
     /// The repository in canonical form.
     pub repository: Repository,
     /// The tag, if there is one. A site with neither tag nor digest is there to be seen; it has nothing to edit.
@@ -107,10 +107,18 @@ pub struct Site {
     /// Why no digest can be written here, where there is none yet, if so.
     pub no_digest: Option<NoDigest>,
     /// Where the bytes are; none if the site was kept over a restart, and the text is to be scanned again before an edit.
-    pub(super) bound: Option<Bound>,
+    pub(super) bound: Option<Box<Bound>>,
 }
 
 impl Site {
+    /// Holds its texts in common with other sites.
+    pub fn share(&mut self, pool: &mut Pool) {
+        [&mut self.path, &mut self.key, &mut self.written].into_iter().for_each(|text| pool.share(text));
+        self.repository.share(pool);
+        self.tag.iter_mut().for_each(|tag| tag.share(pool));
+        self.digest.iter_mut().for_each(|digest| digest.share(pool));
+    }
+
     /// Says whether its tag or digest stands in a scalar without quotes.
     pub(super) fn is_bare(&self) -> bool {
         let slots = self.bound.iter().flat_map(|bound| bound.tag.iter().chain(&bound.digest));

@@ -133,12 +133,12 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
     let blank = tag_place.is_some();
     let whole = marker.as_ref().is_some_and(|marker| marker.whole);
     Site {
-        path: finding.path,
-        key: finding.key,
+        path: finding.path.into(),
+        key: finding.key.into(),
         line: 0,
         column: 0,
         shape: finding.shape,
-        written: finding.written,
+        written: finding.written.into(),
         repository: finding.repository,
         tag,
         digest,
@@ -146,12 +146,12 @@ fn site(text: &str, finding: Finding, layer: &Arc<Layer>) -> Site {
         marker,
         locked: finding.locked,
         no_digest: finding.no_digest,
-        bound: Some(Bound {
+        bound: Some(Box::new(Bound {
             tag: stands(tag_at, style).or_else(|| goes(tag_place)),
             digest: stands(digest_at, PART).or_else(|| goes(digest_place)),
             naming: naming.and_then(|(place, name)| Some(Naming { slot: slot(text, place)?, name, whole })),
             layer: Arc::clone(layer),
-        }),
+        })),
     }
 }
 

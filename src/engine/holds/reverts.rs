@@ -85,7 +85,8 @@ impl<'a> Reverts<'a> {
         let Some(entry) = self.holds.history.get(commit) else { return Ok(None) };
         let Some(blob) = self.blob(commit, entry, file)? else { return Ok(None) };
         let Some(blob) = blob else { return Ok(Some(false)) };
-        let is_it = |then: &Site| then.repository == site.repository && (then.key == bump.key || then.key == site.key) && bump.is_at(then);
+        let is_it =
+            |then: &Site| then.repository == site.repository && (*then.key == *bump.key || then.key == site.key) && bump.is_at(then);
         Ok(self.sites(blob, file)?.map(|sites| sites.iter().any(is_it)))
     }
 

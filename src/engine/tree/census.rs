@@ -29,9 +29,11 @@ struct Known {
 impl Census {
     /// Takes over what an earlier process knew; what is known already is better.
     pub(super) fn restore(&mut self, scanned: Vec<(Content, Scanned)>) {
+        self.reserve(scanned.len());
         for (content, scanned) in scanned {
-            self.has_idle = true;
-            self.blobs.entry(content).or_insert(Known { scanned, places: 0 });
+            if !self.blobs.contains_key(&content) {
+                self.learn(content, scanned);
+            }
         }
     }
 
@@ -39,6 +41,11 @@ impl Census {
     pub(super) fn unknown(&self, contents: Vec<Content>) -> Vec<Content> {
         let mut seen = HashSet::new();
         contents.into_iter().filter(|content| !self.blobs.contains_key(content) && seen.insert(*content)).collect()
+    }
+
+    /// Makes room for so many blobs, as a table that grows by itself is there twice for a while.
+    pub(super) fn reserve(&mut self, blobs: usize) {
+        self.blobs.reserve(blobs);
     }
 
     /// Takes in what a blob holds that is about to be counted.

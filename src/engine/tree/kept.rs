@@ -7,6 +7,7 @@
 //! Blobs that declare sources of charts are not kept: they are few, and what is taken from them for other files always comes from the
 //! texts themselves. Which sources the charts were found with is kept, to tell whether these are still the tree's.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -25,6 +26,7 @@ use super::{LARGEST_FILE, SkipReason};
 use crate::engine::edges::Edge;
 use crate::environment::BlobId;
 use crate::error::chain;
+use crate::image::Pool;
 use crate::manifest::{Format, Formats, SCANNER, SavedSite, Sources, Unreadable, Watch};
 
 /// The version of the file's form.
@@ -121,12 +123,12 @@ impl Kept {
     }
 
     /// Returns what an earlier process knew, the first time; then nothing.
-    pub(super) fn load(&mut self, watch: &Watch) -> Option<Restored> {
+    pub(super) fn load(&mut self, watch: &Watch, pool: &mut Pool) -> Option<Restored> {
         if std::mem::replace(&mut self.is_loaded, true) {
             return None;
         }
         let file = self.file.display();
-        match self.read(watch) {
+        match self.read(watch, pool) {
             Ok(restored) => return Some(restored),
             Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Err(reason @ Unusable::Foreign) => tracing::debug!(%file, %reason, "the kept scans are not used"),
@@ -135,7 +137,7 @@ impl Kept {
         None
     }
 
-    fn read(&self, watch: &Watch) -> Result<Restored, Unusable> {
+    fn read(&self, watch: &Watch, pool: &mut Pool) -> Result<Restored, Unusable> {
         let file = File::open(&self.file)?;
         if file.metadata()?.len() > LARGEST {
             return Err(Unusable::TooLarge);
@@ -153,7 +155,7 @@ impl Kept {
                     let is_last = file.fill_buf()?.is_empty() && bytes.ends_with(b"\n");
                     return if is_last && sum == hex(&hash.finalize()) { Ok(restored) } else { Err(Unusable::Damaged) };
                 }
-                line if number > 0 => line.restore(watch, &mut restored),
+                line if number > 0 => line.restore(watch, pool, &mut restored),
                 _ => return Err(Unusable::Damaged),
             }
             hash.update(&bytes);
@@ -191,14 +193,17 @@ impl Kept {
         let mut sealed = Sealed { file: BufWriter::new(file.as_file_mut()), hash: Sha256::new(), left: LARGEST - LONGEST_LINE };
         sealed.line(&Line::Key { version: VERSION, key: self.key.clone() })?;
         sealed.line(&Line::Sources(sources.clone()))?;
-        let mut nothing: Vec<((Format, bool), Vec<String>)> = Vec::new();
+        let mut nothing: HashMap<(Format, bool), Vec<String>> = HashMap::new();
         for (content, scanned) in census.iter().filter(|(content, _)| !sayings.declares(content)) {
             let (blob, format, asks) = (content.0.to_string(), content.1, sayings.asks(content));
             match scanned {
-                Scanned::Nothing => match nothing.iter_mut().find(|(other, blobs)| *other == (format, asks) && blobs.len() < A_LINE) {
-                    Some((_, blobs)) => blobs.push(blob),
-                    None => nothing.push(((format, asks), vec![blob])),
-                },
+                Scanned::Nothing => {
+                    let blobs = nothing.entry((format, asks)).or_default();
+                    blobs.push(blob);
+                    if blobs.len() == A_LINE {
+                        sealed.line(&Line::Nothing { format, blobs: std::mem::take(blobs), asks })?;
+                    }
+                }
                 Scanned::Skipped(reason) => sealed.line(&Line::Skipped { format, blob, reason: reason.clone() })?,
                 Scanned::Sites(sites) => {
                     sealed.line(&Line::Sites { format, blob, sites: sites.iter().map(SavedSite::from).collect(), asks, rest: None })?;
@@ -209,7 +214,7 @@ impl Kept {
                 }
             }
         }
-        for ((format, asks), blobs) in nothing {
+        for ((format, asks), blobs) in nothing.into_iter().filter(|(_, blobs)| !blobs.is_empty()) {
             sealed.line(&Line::Nothing { format, blobs, asks })?;
         }
         sealed.close()?;
@@ -227,7 +232,7 @@ impl Kept {
 
 impl Line {
     /// Adds what the line tells, as far as a scan could have found it.
-    fn restore(self, watch: &Watch, restored: &mut Restored) {
+    fn restore(self, watch: &Watch, pool: &mut Pool, restored: &mut Restored) {
         match self {
             Self::Key { .. } | Self::Sum(_) => {}
             Self::Sources(sources) => restored.sources = sources,
@@ -252,7 +257,12 @@ impl Line {
                 }
             }
             Self::Sites { format, blob, sites, asks, rest } => {
-                let sites: Option<Arc<[_]>> = sites.into_iter().map(|site| site.restore(watch)).collect();
+                let restore = |site: SavedSite| {
+                    let mut site = site.restore(watch)?;
+                    site.share(pool);
+                    Some(site)
+                };
+                let sites: Option<Arc<[_]>> = sites.into_iter().map(restore).collect();
                 let is_sound = rest.as_ref().is_none_or(Unreadable::is_sound);
                 let sites = sites.filter(|sites| !sites.is_empty() && is_sound);
                 if let Some((blob, sites)) = BlobId::parse(&blob).zip(sites) {

@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
             }
         }
         let ((blob, format), sites) = (content, Arc::clone(sites));
-        part.children.push(Child::File(SiteFile { path: path.to_owned(), blob, format, sites }));
+        part.children.push(Child::File(SiteFile { path: path.into(), blob, format, sites }));
         part.files += 1;
     }
 }

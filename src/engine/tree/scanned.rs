@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::SkipReason;
 use super::sources::Told;
 use crate::environment::BlobId;
+use crate::image::Pool;
 use crate::manifest::{Format, Formats, Locked, Scan, Site, Unreadable, Watch};
 
 /// A content and how it is read.
@@ -45,6 +46,13 @@ impl Scanned {
             Self::Sites(sites) => Self::Sites(sites.iter().cloned().map(Site::unbound).collect()),
             Self::Partly(sites, reason) => Self::Partly(sites.iter().cloned().map(Site::unbound).collect(), reason),
             other => other,
+        }
+    }
+
+    /// Holds the sites' texts in common with those of others.
+    pub(super) fn share(&mut self, pool: &mut Pool) {
+        if let Self::Sites(sites) | Self::Partly(sites, _) = self {
+            Arc::get_mut(sites).into_iter().flatten().for_each(|site| site.share(pool));
         }
     }
 

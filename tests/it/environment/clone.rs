@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use tagboat::environment::{Environment, Error};
+use tagboat::environment::{Environment, Error, Push};
 
 use super::{Site, config, content};
 use crate::support::git::{Upstream, git};
@@ -156,6 +156,37 @@ fn a_fresh_clone_that_cannot_be_made_leaves_the_old_one() {
     site.environment.fetch().unwrap_err();
     // The old one still has the tip, so nothing needs to be posted.
     assert_eq!(content(&site.fetch(), "a"), "1\n");
+}
+
+#[test]
+fn a_large_commit_waits_beside_the_clone_until_it_is_pushed() {
+    let text = |i: usize, version: usize| format!("{i} {version}\n{}", "x".repeat(1 << 20));
+    let files: Vec<_> = (0..40).map(|i| (format!("dir/{i}"), text(i, 0))).collect();
+    let upstream = Upstream::new(&files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
+    let server = GitHttp::start(upstream.root());
+    for url in [server.url(), upstream.bare().display().to_string()] {
+        let mut site = Site::open(config(&url));
+        let snapshot = site.fetch();
+        let mut change = snapshot.change();
+        for (i, (path, _)) in files.iter().enumerate() {
+            change.write(path.as_str(), text(i, url.len()).as_bytes()).unwrap();
+        }
+        let commit = change.commit("change everything").unwrap();
+        let beside = site.clone_dir().join("outgoing");
+        assert_eq!((fs::read_dir(&beside).unwrap().count(), packs(&site.clone_dir())), (1, 1));
+        assert_eq!(site.environment.push(&commit).unwrap(), Push::Pushed);
+        drop(commit);
+        assert_eq!(fs::read_dir(&beside).unwrap().count(), 0);
+        let snapshot = site.fetch();
+        assert!(files.iter().enumerate().all(|(i, (path, _))| content(&snapshot, path) == text(i, url.len())));
+
+        // A process that was killed leaves them there until the next one begins.
+        fs::create_dir(beside.join("left")).unwrap();
+        let Site { dir, environment } = site;
+        drop(environment);
+        drop(Environment::open(config(&url), &dir.path().join("clone")).unwrap());
+        assert!(!beside.exists());
+    }
 }
 
 #[test]

@@ -428,7 +428,7 @@ fn an_expression_and_a_marker_at_one_value_of_a_template_are_one_site() {
     let text = templated("image: ghcr.io/acme/api:1 # <api>\nimage: ghcr.io/acme/db:1\ntag: 1 # <api:tag>\n");
     let format = formats.of("a.yaml").unwrap();
     let sites = formats.scan(text.as_bytes(), format, &marked()).unwrap();
-    let found: Vec<_> = sites.iter().map(|site| (site.line, site.shape, site.marker.is_some(), site.key.as_str())).collect();
+    let found: Vec<_> = sites.iter().map(|site| (site.line, site.shape, site.marker.is_some(), &*site.key)).collect();
     assert_eq!(
         found,
         [

@@ -37,7 +37,7 @@ fn yaml_in_a_block_is_a_text_of_its_own() {
         "data:\n  all.yaml: |\n    kind: A\n    metadata: {name: x}\n    i: ghcr.io/acme/api:1.4.1\n    ---\n    i: ghcr.io/acme/api:1.4.1\n",
         &["5:8 scalar data[\"all.yaml\"]|i 1.4.1", "7:8 scalar data[\"all.yaml\"]|document[1].i 1.4.1"],
     );
-    let keys = |text: &str| api_sites(text).into_iter().map(|site| site.key).collect::<Vec<_>>();
+    let keys = |text: &str| api_sites(text).into_iter().map(|site| site.key.to_string()).collect::<Vec<_>>();
     assert_eq!(
         keys(
             "- {name: n}\n- name: m\n  v: |\n    kind: A\n    metadata: {name: x}\n    i: ghcr.io/acme/api:1\n    ---\n    a: ghcr.io/acme/api:1\n"

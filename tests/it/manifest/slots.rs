@@ -136,7 +136,7 @@ fn a_digest_has_no_place_where_others_would_get_it_or_the_text_does_not_tell() {
     let site = &api_sites(text)[0];
     let edit = Edit { site, tag: Tag::parse("2").unwrap(), digest: Some(digest('b')) };
     let error = apply(text.as_bytes(), &[edit]).unwrap_err();
-    assert_eq!(error, EditError::NoDigest { path: site.path.clone(), reason: NoDigest::Parameters });
+    assert_eq!(error, EditError::NoDigest { path: site.path.to_string(), reason: NoDigest::Parameters });
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn split_references_of_the_field() {
         ("AIU 45 short form", "image: {repository: bitnami/nginx, tag: v1}".to_owned(), "bitnami/nginx:v1"),
     ] {
         let sites = scan(text.as_bytes(), Format::Yaml, &any).unwrap();
-        assert_eq!(sites.iter().map(|site| site.written.as_str()).collect::<Vec<_>>(), [found], "{row}: {text}");
+        assert_eq!(sites.iter().map(|site| &*site.written).collect::<Vec<_>>(), [found], "{row}: {text}");
         assert_eq!(sites[0].locked, None, "{row}");
     }
     // Neither tag nor digest is in a newTag that is a digest; Renovate says "invalid value" as well.
@@ -198,7 +198,7 @@ fn a_registry_stated_for_a_file_is_that_of_its_split_references() {
     let watch = |keys: &[&str]| watch(&["mirror.example.com/*/*"]).with_registry_keys(keys.iter().map(|&key| key.to_owned()).collect());
     let stated = watch(&["x.registry", "global.imageRegistry"]);
     let found = |text: &str, watch: &Watch| -> Vec<String> {
-        scan(text.as_bytes(), Format::Yaml, watch).unwrap().iter().map(|site| site.written.clone()).collect()
+        scan(text.as_bytes(), Format::Yaml, watch).unwrap().iter().map(|site| site.written.to_string()).collect()
     };
     let values = "global: {imageRegistry: mirror.example.com}\nimage: {registry: docker.io, repository: bitnami/nginx, tag: v1}\n\
                   other: docker.io/bitnami/redis:v1\nsub: {image: {repository: bitnami/os, tag: ''}}\n";

@@ -42,7 +42,7 @@ fn sites_of_a_dockerfile_tell_their_line_and_stage() {
     let arguments = "ARG P=ghcr.io/\nARG I=ghcr.io/acme/api:2\nFROM ${P}acme/api:1\nFROM $I\n";
     assert_eq!(found(arguments, Format::Dockerfile), ["2:7 dockerfile FROM ghcr.io/acme/api 2", "3:6 dockerfile FROM ghcr.io/acme/api 1"]);
     let sites = scan(text.as_bytes(), Format::Dockerfile, &watch(&[API])).unwrap();
-    let keys: Vec<&str> = sites.iter().map(|site| site.key.as_str()).collect();
+    let keys: Vec<&str> = sites.iter().map(|site| &*site.key).collect();
     assert_eq!(
         keys,
         ["#_syntax:ghcr.io/acme/api", "FROM_as_build:ghcr.io/acme/api", "FROM:ghcr.io/acme/api", "COPY_--from:ghcr.io/acme/api"]
