@@ -161,7 +161,7 @@ fn a_fresh_clone_that_cannot_be_made_leaves_the_old_one() {
 #[test]
 fn a_large_commit_waits_beside_the_clone_until_it_is_pushed() {
     let text = |i: usize, version: usize| format!("{i} {version}\n{}", "x".repeat(1 << 20));
-    let files: Vec<_> = (0..40).map(|i| (format!("dir/{i}"), text(i, 0))).collect();
+    let files: Vec<_> = (0..20).map(|i| (format!("dir/{i}"), text(i, 0))).collect();
     let upstream = Upstream::new(&files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
     let server = GitHttp::start(upstream.root());
     for url in [server.url(), upstream.bare().display().to_string()] {
