@@ -117,6 +117,8 @@ struct Finder<'w, 't> {
     watch: &'w Watch,
     /// Where watched names end in the text; none if they may be anywhere.
     hits: Option<Vec<usize>>,
+    /// Whether charts may be in it whose names are not among these.
+    may_be_charts: bool,
     /// Whether scalars that are references as a whole, or hold some, are left out.
     only_pairs: bool,
     trail: Trail<'w, 't>,
@@ -150,6 +152,7 @@ impl<'w, 't> Finder<'w, 't> {
             tree,
             watch,
             hits,
+            may_be_charts: watch.may_hold_charts(tree.text.as_bytes()),
             only_pairs: false,
             trail,
             merges: MAX_MERGES,
@@ -197,7 +200,7 @@ impl<'w, 't> Finder<'w, 't> {
 
     /// Looks at a node and all below it. Nesting is bounded by the parser.
     fn walk(&mut self, node: usize) {
-        if self.is_spent() {
+        if self.is_spent() || !self.may_hold(node) {
             return;
         }
         let tree = self.tree;
@@ -240,13 +243,22 @@ impl<'w, 't> Finder<'w, 't> {
         }
     }
 
+    /// Says whether a site may be in a node or below it, by the byte search alone: most of a text is not looked at.
+    fn may_hold(&self, node: usize) -> bool {
+        // A chart need not name all of what is searched for.
+        self.may_be_charts || self.has_hit(&self.tree.reach(node)) || !self.tree.is_verbatim(node)
+    }
+
     /// Says whether a scalar may name a watched repository, by the byte search alone.
     fn is_hit(&self, node: usize) -> bool {
-        let Some(hits) = &self.hits else { return true };
-        let span = self.tree.span(node);
-        let next = hits.partition_point(|&end| end <= span.start);
         // What is written with escapes or over several lines is out of reach for the byte search.
-        hits.get(next).is_some_and(|&end| end <= span.end) || self.tree.is_rewritten(node)
+        self.has_hit(&self.tree.span(node)) || self.tree.is_rewritten(node)
+    }
+
+    fn has_hit(&self, bytes: &Range<usize>) -> bool {
+        let Some(hits) = &self.hits else { return true };
+        let next = hits.partition_point(|&end| end <= bytes.start);
+        hits.get(next).is_some_and(|&end| end <= bytes.end)
     }
 
     fn emit(&mut self, reading: Reading, below: &[Step]) {

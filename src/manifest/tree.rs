@@ -201,6 +201,7 @@ enum Form {
 /// What few nodes have.
 #[derive(Default)]
 struct Odd<'t> {
+    node: usize,
     /// The value of a scalar that does not stand in the text as it is.
     value: Cow<'t, str>,
     /// The number of its anchor in the stream; 0 if it has none.
@@ -227,13 +228,16 @@ impl<'t> Tree<'t> {
     }
 
     /// Adds a node, which has no descendants yet.
-    fn push(&mut self, form: Form, span: Range<usize>, odd: Odd<'t>) {
-        let is_odd = matches!(form, Form::Rewritten(_) | Form::Alias) || odd.anchor != 0 || odd.tag.is_some();
-        if is_odd {
-            self.odds.push(odd);
-        }
-        let number = if is_odd { small(self.odds.len()) } else { 0 };
-        self.nodes.push(Node { form, start: small(span.start), stop: small(span.end), end: small(self.nodes.len() + 1), odd: number });
+    fn push(&mut self, form: Form, span: Range<usize>) {
+        self.nodes.push(Node { form, start: small(span.start), stop: small(span.end), end: small(self.nodes.len() + 1), odd: 0 });
+    }
+
+    /// Adds a node with what few nodes have.
+    fn push_odd(&mut self, form: Form, span: Range<usize>, odd: Odd<'t>) {
+        let node = self.nodes.len();
+        self.push(form, span);
+        self.odds.push(Odd { node, ..odd });
+        self.nodes[node].odd = small(self.odds.len());
     }
 
     /// Ends a collection behind the last node.
@@ -284,6 +288,20 @@ impl<'t> Tree<'t> {
 
     fn odd(&self, number: u32) -> Option<&Odd<'t>> {
         self.odds.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Says whether a node and all below it stand in the text as they are: without an alias, an anchor, a tag, or a scalar whose
+    /// value is not what is written.
+    pub(super) fn is_verbatim(&self, node: usize) -> bool {
+        let next = self.odds.partition_point(|odd| odd.node < node);
+        self.odds.get(next).is_none_or(|odd| odd.node >= self.end(node))
+    }
+
+    /// Returns the bytes of a node and of all below it, with what is behind it up to the next node.
+    pub(super) fn reach(&self, node: usize) -> Range<usize> {
+        let end = self.nodes.get(self.end(node)).map_or(self.text.len(), |next| next.start as usize);
+        let Range { start, end: stop } = self.span(node);
+        start..end.max(stop)
     }
 
     /// Says whether a node is a mapping.

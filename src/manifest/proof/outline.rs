@@ -138,7 +138,7 @@ impl Hashes {
                 hasher.write(&run);
                 hashes.runs.push(std::mem::replace(&mut hasher, keys.build_hasher()).finish());
                 run.clear();
-                write_value(&mut run, tree, index);
+                write_value(&mut run, tree.kind(index));
                 hashes.values.push(hash(keys, &run));
                 run.clear();
             }
@@ -151,7 +151,8 @@ impl Hashes {
 
 /// Writes all that a node is, so that different nodes give different bytes; its style and value unless it is a cut.
 fn write_node(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize, shift: &Shift, is_cut: bool) {
-    let kind = match tree.kind(index) {
+    let node = tree.kind(index);
+    let kind = match node {
         Kind::Scalar { .. } => b's',
         Kind::Sequence { flow } => {
             if flow {
@@ -172,7 +173,7 @@ fn write_node(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize, shift: &Shift, i
     run.push(kind);
     write_number(run, shift.to_old(tree.end(index)) - shift.to_old(index));
     write_number(run, tree.anchor(index));
-    if let Kind::Alias(target) = tree.kind(index) {
+    if let Kind::Alias(target) = node {
         write_number(run, shift.to_old(target));
     }
     match tree.tag(index) {
@@ -186,12 +187,12 @@ fn write_node(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize, shift: &Shift, i
         }
     }
     if !is_cut {
-        write_value(run, tree, index);
+        write_value(run, node);
     }
 }
 
-fn write_value(run: &mut Vec<u8>, tree: &Tree<'_>, index: usize) {
-    if let Some((value, style)) = tree.any_scalar(index) {
+fn write_value(run: &mut Vec<u8>, node: Kind<'_>) {
+    if let Kind::Scalar { value, style } = node {
         run.push(match style {
             ScalarStyle::Plain => b'p',
             ScalarStyle::SingleQuoted => b'\'',

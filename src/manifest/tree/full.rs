@@ -143,7 +143,11 @@ impl<'t> Builder<'t> {
         if odd.anchor != 0 {
             self.anchors.insert(odd.anchor, self.tree.len());
         }
-        self.tree.push(form, span, odd);
+        if matches!(form, Form::Rewritten(_) | Form::Alias) || odd.anchor != 0 || odd.tag.is_some() {
+            self.tree.push_odd(form, span, odd);
+        } else {
+            self.tree.push(form, span);
+        }
     }
 }
 

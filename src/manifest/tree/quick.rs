@@ -154,7 +154,7 @@ impl<'t> Reader<'t> {
     /// Writes the null whose place is kept, if a value did not come.
     fn null(&mut self) {
         if let Some(at) = self.want.take() {
-            self.tree.push(Form::Verbatim(ScalarStyle::Plain), at..at, Odd::default());
+            self.tree.push(Form::Verbatim(ScalarStyle::Plain), at..at);
         }
     }
 
@@ -198,7 +198,7 @@ impl<'t> Reader<'t> {
         };
         let node = self.tree.len();
         let form = if is_sequence { Form::Sequence { flow: false } } else { Form::Mapping { flow: false } };
-        self.tree.push(form, start..start, Odd::default());
+        self.tree.push(form, start..start);
         self.open.push(Block { node, column, is_sequence });
         if is_sequence { self.item(at, end, column) } else { self.entry(at, end, column) }
     }
@@ -219,7 +219,7 @@ impl<'t> Reader<'t> {
     /// Reads an entry of a block mapping.
     fn entry(&mut self, at: usize, end: usize, column: usize) -> Option<usize> {
         let (style, colon) = self.key(at, end)?;
-        self.tree.push(Form::Verbatim(style), at..colon, Odd::default());
+        self.tree.push(Form::Verbatim(style), at..colon);
         let at = self.skip_spaces(colon + 1);
         if self.is_end_or_comment(at, end) {
             self.want = Some(colon);
@@ -249,12 +249,12 @@ impl<'t> Reader<'t> {
             quote @ (b'"' | b'\'') => {
                 let (style, behind) = self.quoted(at, end, quote)?;
                 self.ends(behind, end)?;
-                self.tree.push(Form::Verbatim(style), at..behind, Odd::default());
+                self.tree.push(Form::Verbatim(style), at..behind);
             }
             _ => {
                 let behind = self.plain(at, end)?;
                 self.ends(behind, end)?;
-                self.tree.push(Form::Verbatim(ScalarStyle::Plain), at..behind, Odd::default());
+                self.tree.push(Form::Verbatim(ScalarStyle::Plain), at..behind);
             }
         }
         Some(end + 1)
@@ -306,7 +306,7 @@ impl<'t> Reader<'t> {
         let is_sequence = self.text[at] == b'[';
         let (form, closing) = if is_sequence { (Form::Sequence { flow: true }, b']') } else { (Form::Mapping { flow: true }, b'}') };
         let node = self.tree.len();
-        self.tree.push(form, at..at + 1, Odd::default());
+        self.tree.push(form, at..at + 1);
         let mut at = self.skip_spaces(at + 1);
         while at < end && self.text[at] != closing {
             if !is_sequence {
@@ -339,7 +339,7 @@ impl<'t> Reader<'t> {
             quote @ (b'"' | b'\'') => self.quoted(at, end, quote)?,
             _ => (ScalarStyle::Plain, self.flow_plain(at, end)?),
         };
-        self.tree.push(Form::Verbatim(style), at..behind, Odd::default());
+        self.tree.push(Form::Verbatim(style), at..behind);
         Some(behind)
     }
 
@@ -420,7 +420,7 @@ impl<'t> Reader<'t> {
             Some(_) => {}
         }
         let stop = self.skip_spaces(next);
-        self.tree.push(Form::Rewritten(ScalarStyle::Literal), start..stop, Odd { value: value.into(), ..Odd::default() });
+        self.tree.push_odd(Form::Rewritten(ScalarStyle::Literal), start..stop, Odd { value: value.into(), ..Odd::default() });
         Some(next)
     }
 }
