@@ -251,8 +251,9 @@ impl Observer {
         let now = Instant::now();
         entry.due = Some(now + delay);
         entry.bring_forward(now);
-        let asked = entry.is_asked();
-        if before != entry.observed {
+        let is_new = before != entry.observed;
+        let asked = entry.is_asked() || !is_new && entry.look_again(now);
+        if is_new {
             *generation += 1;
             entry.changed = *generation;
             self.generation.send_replace(*generation);

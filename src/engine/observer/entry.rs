@@ -21,6 +21,10 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_se
 /// Between two listings of a repository that events ask for.
 const PACE: Duration = Duration::from_secs(1);
 
+/// After a listing that an event asked for and that shows nothing new, how long until the next: a registry may tell of a push
+/// before it lists the tag, as distribution does.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// Why a listing failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListingError {
@@ -62,6 +66,8 @@ pub(super) struct Entry {
     pub(super) due: Option<Instant>,
     /// Whether an event has asked for a listing that has not begun yet.
     asked: bool,
+    /// Whether the listing that was begun last is one that an event asked for.
+    is_for_event: bool,
     /// Before this no event brings the next listing forward.
     earliest: Option<Instant>,
     failures: u32,
@@ -111,6 +117,7 @@ impl Entry {
             changed: 0,
             due: Some(now),
             asked: false,
+            is_for_event: false,
             earliest: None,
             failures: 0,
             edge: Edge::default(),
@@ -143,9 +150,19 @@ impl Entry {
     /// Notes that a listing is begun, or is queued; which events wanted it is then of no interest.
     pub(super) fn begin(&mut self, now: Instant) {
         self.due = None;
-        if std::mem::take(&mut self.asked) {
+        self.is_for_event = std::mem::take(&mut self.asked);
+        if self.is_for_event {
             self.earliest = Some(now + PACE);
         }
+    }
+
+    /// Makes a second look due if a good listing that an event asked for has shown nothing new; says whether it has.
+    pub(super) fn look_again(&mut self, now: Instant) -> bool {
+        let is_doubtful = self.is_for_event && self.observed.failure.is_none();
+        if is_doubtful {
+            self.due = self.due.map(|due| due.min(now + SECOND_LOOK));
+        }
+        is_doubtful
     }
 
     /// Notes a good listing.
@@ -265,6 +282,20 @@ mod tests {
         entry.due = Some(now + HOUR);
         entry.bring_forward(now);
         assert!(entry.is_asked() && entry.due == Some(now));
+    }
+
+    #[test]
+    fn a_listing_for_an_event_that_shows_nothing_new_is_made_once_more() {
+        let now = Instant::now();
+        let mut entry = listed(now);
+        assert!(!entry.look_again(now) && entry.due == Some(now + HOUR), "no event had asked for it");
+        entry.ask(now);
+        entry.begin(now);
+        entry.due = Some(now + HOUR);
+        assert!(entry.look_again(now) && entry.due == Some(now + SECOND_LOOK));
+        entry.begin(now + SECOND_LOOK);
+        entry.due = Some(now + HOUR);
+        assert!(!entry.look_again(now) && entry.due == Some(now + HOUR), "twice is enough");
     }
 
     #[test]

@@ -176,6 +176,16 @@ fn an_event_during_a_listing_has_it_done_once_more() {
 }
 
 #[test]
+fn an_event_that_comes_before_its_tag_is_listed_is_not_in_vain() {
+    let (world, daemon) = settled();
+    let before = listings(&world);
+    daemon.push_event(&world, "shop/api", "1.2.0");
+    wait_until("the listing that comes too early", || listings(&world) > before);
+    world.registry.publish("shop/api", "1.2.0");
+    wait_until("the bump", || world.read(API).contains("1.2.0"));
+}
+
+#[test]
 fn w13_w14_w15_events_about_what_is_not_watched_or_not_there_cost_no_request_and_change_nothing() {
     let (world, daemon) = settled();
     let before = world.registry.request_count();
