@@ -47,7 +47,7 @@ const LARGE_FILE: usize = 1024 * 1024;
 /// before an edit: a pass seldom edits as many.
 const MOST_BOUND: usize = 20_000;
 /// So many blobs are scanned, and then learnt, at a time, so that what is found does not pile up before it shares its texts.
-const A_BATCH: usize = 1_000;
+const A_BATCH: usize = 10_000;
 /// More files than these that are left alone are counted, not listed.
 const MOST_SKIPS: usize = 1_000;
 

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
 /// The kind of these objects.
 pub(super) const KIND: &str = "HelmRepository";
-/// Finds the kind's name; none only if there is no memory for it.
-static NAMED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new([KIND]).ok());
+/// Finds the kind's name.
+static NAMED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(KIND));
 /// Longer names and URLs are none of Kubernetes and of no registry.
 const LONGEST: usize = 512;
 
@@ -121,7 +121,7 @@ impl<'s> FromIterator<&'s Source> for Sources {
 
 /// Says whether a text may name a `HelmRepository`.
 pub(super) fn may_be_named_in(text: &[u8]) -> bool {
-    NAMED.as_ref().is_none_or(|named| named.is_match(text))
+    NAMED.find(text).is_some()
 }
 
 /// Says whether a text may declare one, which has a URL.
