@@ -207,7 +207,7 @@ impl<'w, 't> Finder<'w, 't> {
         match tree.kind(node) {
             Kind::Scalar { .. } if self.only_pairs => {}
             Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } => self.nested(node),
-            Kind::Scalar { style: ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, ref value } if value.contains('\n') => {
+            Kind::Scalar { style: ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted, value } if value.contains('\n') => {
                 self.nested(node);
             }
             Kind::Scalar { .. } => self.scalar(node),
