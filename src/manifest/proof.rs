@@ -204,6 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn a_large_document_is_proved_as_well() {
+        let old = format!("{}tag: 1.0\nrepository: ghcr.io/acme/api\n", "# kept\n".repeat(stream::LARGE / 7 + 1));
+        let tree = Tree::parse(old.as_bytes()).unwrap();
+        assert!(tree.is_quick() && old.len() > stream::LARGE);
+        let outline = Outline::of(&tree, [2].into_iter());
+        let proves = |new: &str, value: &str, style| {
+            let change = Change { node: 2, entry: None, splices: Vec::new(), old: "1.0".into(), value: value.into(), style };
+            prove(&outline, &old, &old.replace("tag: 1.0", new), &[change])
+        };
+        assert_eq!(proves("tag: 1.2.3", "1.2.3", ScalarStyle::Plain), Ok(()));
+        assert_eq!(proves("tag: \"1.1\"", "1.1", ScalarStyle::DoubleQuoted), Ok(()));
+        assert_eq!(proves("tag: 1.1", "1.1", ScalarStyle::Plain), Err(Why::SecondReader), "it would be a number");
+        assert_eq!(proves("tag: 1.2.3\nmore: x", "1.2.3", ScalarStyle::Plain), Err(Why::MoreChanged));
+    }
+
+    #[test]
     fn a_change_of_a_scalar_that_is_no_site_is_refused() {
         let other = change("two", "three", ScalarStyle::SingleQuoted);
         assert_eq!(prove_changes(&OLD.replace("two", "three"), &[other]), Err(Why::MoreChanged));

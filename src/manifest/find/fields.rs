@@ -112,9 +112,8 @@ impl<'w> Fields<'w> {
 
 /// Returns the value, if not empty, that the first of these dotted paths leads to in any document.
 pub(super) fn stated<'w>(tree: &'w Tree<'_>, paths: &[String]) -> Option<&'w str> {
-    let is_mapping = |node: usize| tree.is_mapping(node);
     let step = |node: usize, word: &str| {
-        let mapping = Some(tree.resolve(node)).filter(|&node| is_mapping(node))?;
+        let mapping = Some(tree.resolve(node)).filter(|&node| tree.is_mapping(node))?;
         tree.entries(mapping).find(|&(key, _)| tree.text_of(key) == Some(word)).map(|(_, value)| value)
     };
     let value = |root: usize, path: &String| path.split('.').try_fold(root, step).and_then(|node| given(tree, node));
@@ -161,14 +160,15 @@ fn merged(tree: &Tree<'_>, mapping: usize, budget: &mut usize) -> Vec<Vec<(usize
 
 /// Returns the mappings that a mapping names under `<<`, some at most.
 fn bases(tree: &Tree<'_>, mapping: usize) -> Vec<usize> {
-    let is_mapping = |&node: &usize| tree.is_mapping(node);
     let Some((_, value)) = tree.entries(mapping).take(MAX_MERGED).find(|&(key, _)| tree.text_of(key) == Some("<<")) else {
         return Vec::new();
     };
     let value = tree.resolve(value);
     match tree.kind(value) {
         Kind::Mapping { .. } => vec![value],
-        Kind::Sequence { .. } => tree.children(value).take(MAX_MERGES).map(|item| tree.resolve(item)).filter(is_mapping).collect(),
+        Kind::Sequence { .. } => {
+            tree.children(value).take(MAX_MERGES).map(|item| tree.resolve(item)).filter(|&item| tree.is_mapping(item)).collect()
+        }
         _ => Vec::new(),
     }
 }

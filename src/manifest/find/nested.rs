@@ -44,8 +44,7 @@ impl Finder<'_, '_> {
             return false;
         }
         let Ok(inner) = Tree::parse(value.as_bytes()) else { return false };
-        let is_collection = |root: usize| inner.is_collection(root);
-        if !inner.documents.iter().any(|document| is_collection(document.root)) {
+        if !inner.documents.iter().any(|document| inner.is_collection(document.root)) {
             return false;
         }
         match self.within(&inner) {

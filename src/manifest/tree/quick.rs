@@ -5,10 +5,15 @@
 //! lines, a mistake, it gives up, and the text is read in full. What it reads it reads as [`full`](super::full) does, to the byte:
 //! a property test and a fuzz target hold the two against each other.
 
+mod flow;
+mod literal;
+#[cfg(test)]
+mod tests;
+
 use granit_parser::ScalarStyle;
 use memchr::memchr;
 
-use super::{Document, Form, Odd, Tree};
+use super::{Document, Form, Tree};
 
 /// How deep collections nest; deeper ones are left to the full reader, which has the bound.
 const MAX_DEPTH: usize = 64;
@@ -230,10 +235,7 @@ impl<'t> Reader<'t> {
 
     /// Finds the colon of a key, which directly follows it.
     fn key(&self, at: usize, end: usize) -> Option<(ScalarStyle, usize)> {
-        let (style, colon) = match self.text[at] {
-            quote @ (b'"' | b'\'') => self.quoted(at, end, quote)?,
-            _ => (ScalarStyle::Plain, self.plain(at, end)?),
-        };
+        let (style, colon) = self.scalar(at, end)?;
         let is_key = colon < end && self.text[colon] == b':' && self.is_indicator(colon) && colon - at <= MAX_KEY;
         is_key.then_some((style, colon))
     }
@@ -246,18 +248,21 @@ impl<'t> Reader<'t> {
                 let behind = self.flow(at, end, 1)?;
                 self.ends(behind, end)?;
             }
-            quote @ (b'"' | b'\'') => {
-                let (style, behind) = self.quoted(at, end, quote)?;
+            _ => {
+                let (style, behind) = self.scalar(at, end)?;
                 self.ends(behind, end)?;
                 self.tree.push(Form::Verbatim(style), at..behind);
             }
-            _ => {
-                let behind = self.plain(at, end)?;
-                self.ends(behind, end)?;
-                self.tree.push(Form::Verbatim(ScalarStyle::Plain), at..behind);
-            }
         }
         Some(end + 1)
+    }
+
+    /// Finds the end of a scalar of one line outside of flow collections.
+    fn scalar(&self, at: usize, end: usize) -> Option<(ScalarStyle, usize)> {
+        match self.text[at] {
+            quote @ (b'"' | b'\'') => self.quoted(at, end, quote),
+            _ => Some((ScalarStyle::Plain, self.plain(at, end)?)),
+        }
     }
 
     /// Finds the end of a quoted scalar without escapes.
@@ -296,313 +301,5 @@ impl<'t> Reader<'t> {
             | b'`' => false,
             _ => true,
         }
-    }
-
-    /// Reads a flow collection that ends in its line, and returns where it ends.
-    fn flow(&mut self, at: usize, end: usize, depth: usize) -> Option<usize> {
-        if depth >= MAX_DEPTH {
-            return None;
-        }
-        let is_sequence = self.text[at] == b'[';
-        let (form, closing) = if is_sequence { (Form::Sequence { flow: true }, b']') } else { (Form::Mapping { flow: true }, b'}') };
-        let node = self.tree.len();
-        self.tree.push(form, at..at + 1);
-        let mut at = self.skip_spaces(at + 1);
-        while at < end && self.text[at] != closing {
-            if !is_sequence {
-                let key = at;
-                at = self.flow_scalar(at, end)?;
-                let is_key = at < end && self.text[at] == b':' && self.text.get(at + 1) == Some(&b' ') && at - key <= MAX_KEY;
-                at = self.skip_spaces(is_key.then_some(at + 1)?);
-            }
-            at = match self.text.get(at)? {
-                b'[' | b'{' => self.flow(at, end, depth + 1)?,
-                _ => self.flow_scalar(at, end)?,
-            };
-            at = self.skip_spaces(at);
-            match self.text.get(at)? {
-                b',' => at = self.skip_spaces(at + 1),
-                byte if *byte == closing => {}
-                _ => return None,
-            }
-        }
-        self.tree.close(node);
-        (at < end).then_some(at + 1)
-    }
-
-    /// Reads a scalar in a flow collection, and returns where it ends: before a colon, a comma or a bracket, but for spaces.
-    fn flow_scalar(&mut self, at: usize, end: usize) -> Option<usize> {
-        if at >= end {
-            return None;
-        }
-        let (style, behind) = match self.text[at] {
-            quote @ (b'"' | b'\'') => self.quoted(at, end, quote)?,
-            _ => (ScalarStyle::Plain, self.flow_plain(at, end)?),
-        };
-        self.tree.push(Form::Verbatim(style), at..behind);
-        Some(behind)
-    }
-
-    fn flow_plain(&self, at: usize, end: usize) -> Option<usize> {
-        let is_flow = |byte: u8| matches!(byte, b',' | b'[' | b']' | b'{' | b'}');
-        if !self.starts_plain(at) || self.text[at] == b'-' && self.text.get(at + 1).is_none_or(|&byte| is_flow(byte)) {
-            return None;
-        }
-        let mut behind = at;
-        for (next, &byte) in self.text[at..end].iter().enumerate() {
-            let next = at + next;
-            match byte {
-                b':' if self.is_indicator(next) => return Some(behind),
-                b':' if self.text.get(next + 1).is_some_and(|&byte| is_flow(byte)) => return None,
-                b'#' if behind < next => return None,
-                b'[' | b'{' => return None,
-                b',' | b']' | b'}' => return Some(behind),
-                b' ' => {}
-                _ => behind = next + 1,
-            }
-        }
-        None
-    }
-
-    /// Reads a literal block of a collection in a column, and returns where the line behind it starts.
-    fn literal(&mut self, header: usize, end: usize, column: usize) -> Option<usize> {
-        let (chomping, behind) = match self.text.get(header + 1)? {
-            sign @ (b'-' | b'+') => (Some(*sign), header + 2),
-            _ => (None, header + 1),
-        };
-        self.ends(behind, end)?;
-        let first = self.text.get(end + 1..)?;
-        let indent = first.iter().position(|&byte| byte != b' ')?;
-        if first[indent] == b'\n' || indent <= column {
-            return None;
-        }
-        let start = end + 1 + indent;
-        let (mut at, mut value) = (end + 1, String::new());
-        // Where the last line with content ends in the value, and the line at which the block ends.
-        let mut kept = 0;
-        let next = loop {
-            let line = at;
-            let stop = self.line_end(line);
-            at = self.skip_spaces(line);
-            if at >= stop {
-                // A line of spaces alone may be content, too.
-                if stop - line > indent {
-                    return None;
-                }
-                if stop == self.text.len() {
-                    break stop;
-                }
-                value.push('\n');
-                at = stop + 1;
-                continue;
-            }
-            if at - line < indent {
-                // Neither the block's nor of a collection around it: a mistake or a comment that hangs below it.
-                if at - line > column {
-                    return None;
-                }
-                break line;
-            }
-            value.push_str(self.tree.text.get(line + indent..stop)?);
-            kept = value.len();
-            if stop == self.text.len() {
-                return None;
-            }
-            value.push('\n');
-            at = stop + 1;
-            if at == self.text.len() {
-                break at;
-            }
-        };
-        match chomping {
-            None => value.truncate(kept + 1),
-            Some(b'-') => value.truncate(kept),
-            Some(_) => {}
-        }
-        let stop = self.skip_spaces(next);
-        self.tree.push_odd(Form::Rewritten(ScalarStyle::Literal), start..stop, Odd { value: value.into(), ..Odd::default() });
-        Some(next)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::both_agree;
-    use super::*;
-
-    #[test]
-    fn what_manifests_are_made_of_is_read() {
-        for text in [
-            "a: b\n",
-            "a: b",
-            "# c\n\na: b # d\n  # e\n",
-            "---\na: b\n---\n# c\n---\nd:\n---\n",
-            "a: b\n---\n",
-            "  a: b\n  c: d\n",
-            "a:\n  b:\n    c: d\n  e:\nf:\n",
-            "a:\n- b\n- c: d\n  e: f\n-\n- - g\n  - h\ni: j\n",
-            "a:\n  - b\n  -\n    c: d\n",
-            "a:\n- # b\n  c: d\n- e\nf:\n-\n-\ng:\n-\n\n# h\ni:\n-\n---\nj:\n-\n",
-            "- a\n- b: c\n",
-            "-  # c\n-   \n- b\n",
-            "a: 'b'\n\"c\": \"d\" # e\nf: ''\n'g': \"\"\n",
-            "a: []\nb: {}\nc: [a, \"b\", 'c d', {e: f, \"g\": [h]}, -i, ]\nd: { a: b }\n",
-            "a: http://b/c?d=e#f\nb: --c=d:e\nc: -1\nd: a, [b] {c}\ne: ---\n",
-            "a: |\n  b\n\n   c\nd: |-\n  e\n\n\n# f\ng:\n- |+\n  h\n\n\n- i: |  # j\n     k # l\n- m\n",
-            "a: |\n  b\n\n",
-            "a: ü # ünï – “…”\n",
-            "a: b\n   ",
-            "a:\n  b: c\n\n  # d\n    # e\n  f: g\n",
-            include_str!("../../../tests/fixtures/manifest/deployment.yaml"),
-        ] {
-            assert!(both_agree(text), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_beyond_it_is_left_to_the_full_reader() {
-        for text in [
-            "",
-            "# a\n",
-            "a",
-            "a: b\n c\n",
-            "a:\n  b\n",
-            "a: &b c\n",
-            "a: *b\n",
-            "a: !!str b\n",
-            "? a\n: b\n",
-            "a: \"b\\n\"\n",
-            "a: 'b''c'\n",
-            "a: \"b\n  c\"\n",
-            "a: [b,\n  c]\n",
-            "a: [b: c]\n",
-            "a: {b}\n",
-            "a: {b: }\n",
-            "a: >\n  b\n",
-            "a: |2\n  b\n",
-            "a: |\n",
-            "a: |\n  b",
-            "a: |\n   b\n  c\n",
-            "a: |\n  b\n     \n",
-            "a:\tb\n",
-            "a: b\r\n",
-            "\u{feff}a: b\n",
-            "a: b\u{85}c\n",
-            "a: b\u{2028}c\n",
-            "%YAML 1.2\n---\na: b\n",
-            "--- a\n",
-            "a: b\n...\n",
-            "...\n",
-            "a : b\n",
-            "a: b: c\n",
-            "a: - b\n",
-            "a: b\n- c\n",
-            "- a\nb: c\n",
-            "a: b\n  c: d\n",
-            "  a: b\nc: d\n",
-            "a: 'b' c\n",
-            "a: 'b'#c\n",
-            "a: [b]#c\n",
-            "a: {{ b }}\n",
-            "a: @b\n",
-            "a: ]\n",
-        ] {
-            assert!(!both_agree(text), "{text:?}");
-        }
-        let deep: String = (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-        assert!(!both_agree(&deep));
-        assert!(!both_agree(&format!("{}: a\n", "k".repeat(1100))));
-        assert!(!both_agree(&format!("a: {}b{}\n", "[".repeat(100), "]".repeat(100))));
-        assert!(read("a: [b, c]\n", 3).is_none());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        #[test]
-        fn what_it_reads_it_reads_as_the_full_reader_does(lines in prop::collection::vec(line(), 0..9), last in "\\PC{0,2}") {
-            both_agree(&(lines.concat() + &last));
-        }
-    }
-
-    fn line() -> impl Strategy<Value = String> {
-        let name = prop::sample::select(vec!["a", "b", "\"c\"", "'d'", "e f", "-g", "h#", "<<", "i:j", "{}", "", "~", "|", "ü"]);
-        let value = prop::sample::select(vec![
-            "x",
-            "y z",
-            "\"q\"",
-            "'s'",
-            "''",
-            "[]",
-            "{}",
-            "[a, 'b']",
-            "{a: b, c: [d]}",
-            "[a,]",
-            "[,]",
-            "{a: b,}",
-            "[a:b]",
-            "[a: b]",
-            "{a}",
-            "|",
-            "|-",
-            "|+",
-            ">",
-            "|2",
-            "#",
-            "x #",
-            "x#",
-            ":",
-            "-",
-            "- ",
-            "--",
-            "---",
-            "...",
-            "?",
-            "a: ",
-            ":x",
-            "-x",
-            "&a",
-            "*a",
-            "!t",
-            "%",
-            "@",
-            "'",
-            "\"",
-            "\\",
-            "'a''b'",
-            "\"\\n\"",
-            "[",
-            "]",
-            "{",
-            "}",
-            "x: y",
-            "x:y",
-            "[a b, -c, d#e ]",
-            "[a #b]",
-            "{\"a\":b}",
-            "{a: }",
-            "[[a], {b: c}]",
-        ]);
-        let value = prop_oneof![2 => Just(""), 3 => value];
-        let end = prop::sample::select(vec!["", "", "", "", " ", "  ", " # c", "#c", "\t"]);
-        let structured = (
-            prop_oneof![3 => prop::sample::select(vec![0usize, 2, 4]), 1 => 0usize..7],
-            0usize..3,
-            prop::option::weighted(0.6, name),
-            value,
-            end,
-            prop::bool::weighted(0.97),
-        )
-            .prop_map(|(indent, dashes, key, value, end, is_ended)| {
-                let key = key.map(|key| format!("{key}: ")).unwrap_or_default();
-                let line = format!("{}{}{key}{value}{end}", " ".repeat(indent), "- ".repeat(dashes));
-                let line = if value.is_empty() && end.is_empty() { line.trim_end().to_owned() } else { line };
-                line + if is_ended { "\n" } else { "" }
-            });
-        let marker =
-            prop::sample::select(vec!["---\n", "--- \n", "--- # c\n", "...\n", "---x\n", "%YAML 1.2\n", "\n", "   \n", "# c\n", "  # c\n"]);
-        prop_oneof![12 => structured, 3 => marker.prop_map(str::to_owned), 1 => "[-a:# \\[\\]{},'\"|?\n]{0,12}"]
     }
 }

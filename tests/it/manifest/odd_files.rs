@@ -46,7 +46,7 @@ fn locks_of_package_managers_hold_no_images() {
         .map(|index| {
             format!(
                 "    \"node_modules/@acme/pkg-{index}\": {{\n      \"version\": \"4.{index}.1\",\n      \"resolved\": \
-                 \"https://registry.npmjs.org/@acme/pkg-{index}/-/pkg-{index}-4.{index}.1.tgz\",\n      \"integrity\": \
+                 \"https://packages.example.com/@acme/pkg-{index}/-/pkg-{index}-4.{index}.1.tgz\",\n      \"integrity\": \
                  \"sha512-v2kDEe57lecTulaDIuNTPy3Ry4gLGJ6Z1O3vE1krgXZNrsQ+LFTGHVxVjcXPs17LhbZVGedAJv8XZ1tvj5FvSg==\",\n      \
                  \"dependencies\": {{\"lodash\": \"^4.17.21\", \"alias\": \"npm:lodash@4.17.20\", \"image\": \"1.0.0\"}},\n      \
                  \"engines\": {{\"node\": \">=14\"}}\n    }},\n"
